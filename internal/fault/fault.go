@@ -1,0 +1,122 @@
+// Package fault is the one kind of error that a caller of the shop may see.
+//
+// A *Fault is a refusal: expected, typed by its Code, and safe to show. Any other error is a bug or an outage;
+// the door shows those as INTERNAL with a request id and logs what happened. Nothing in a Fault may come from the
+// inside of the shop: no SQL, no path of a file, no row of another shopper.
+package fault
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// Code names a refusal for programs. The schema's ErrorCode enum holds the same words; new ones may be added.
+type Code string
+
+// The refusals. What each means to a client is described once, in the schema's ErrorCode.
+const (
+	Unauthenticated      Code = "UNAUTHENTICATED"
+	Forbidden            Code = "FORBIDDEN"
+	NotFound             Code = "NOT_FOUND"
+	InvalidInput         Code = "INVALID_INPUT"
+	Conflict             Code = "CONFLICT"
+	RateLimited          Code = "RATE_LIMITED"
+	Overloaded           Code = "OVERLOADED"
+	Internal             Code = "INTERNAL"
+	InsufficientFunds    Code = "INSUFFICIENT_FUNDS"
+	PriceChanged         Code = "PRICE_CHANGED"
+	AlreadyOwned         Code = "ALREADY_OWNED"
+	NotAvailable         Code = "NOT_AVAILABLE"
+	IdempotencyKeyReused Code = "IDEMPOTENCY_KEY_REUSED"
+)
+
+// Fault is one refusal.
+type Fault struct {
+	// Code is what programs decide on.
+	Code Code
+	// Message is one English sentence for a person; it names values the caller sent, never the inside.
+	Message string
+	// Path leads to the field of the input that is at fault, outermost first; list positions are decimal numbers.
+	// Empty when no single field is to blame.
+	Path []string
+	// Data carries what a client needs to go on, such as the missing amount. Its type belongs to the domain that
+	// refuses; nil when the code says it all.
+	Data any
+}
+
+// Error gives the code, the field and the message, for logs.
+func (f *Fault) Error() string {
+	if len(f.Path) == 0 {
+		return fmt.Sprintf("%s: %s", f.Code, f.Message)
+	}
+	return fmt.Sprintf("%s at %s: %s", f.Code, strings.Join(f.Path, "."), f.Message)
+}
+
+// New makes a fault without a field.
+func New(code Code, format string, args ...any) *Fault {
+	return &Fault{Code: code, Message: fmt.Sprintf(format, args...)}
+}
+
+// Input makes an INVALID_INPUT fault at a field. The path is dotted: "items.0.quantity".
+func Input(path, format string, args ...any) *Fault {
+	return New(InvalidInput, format, args...).At(path)
+}
+
+// At sets the field at fault and returns the fault. The path is dotted: "items.0.quantity".
+func (f *Fault) At(path string) *Fault {
+	f.Path = strings.Split(path, ".")
+	return f
+}
+
+// With sets the data of the fault and returns it.
+func (f *Fault) With(data any) *Fault {
+	f.Data = data
+	return f
+}
+
+// List is several faults found at once, so that a form can show all of them.
+type List []*Fault
+
+// Error joins the faults for logs.
+func (l List) Error() string {
+	parts := make([]string, len(l))
+	for i, f := range l {
+		parts[i] = f.Error()
+	}
+	return strings.Join(parts, "; ")
+}
+
+// Add appends a fault.
+func (l *List) Add(f *Fault) { *l = append(*l, f) }
+
+// Err is the list as an error, or nil when it is empty.
+func (l List) Err() error {
+	if len(l) == 0 {
+		return nil
+	}
+	return l
+}
+
+// From takes the faults out of an error. It is empty when the error is not a refusal, which means a bug or an outage.
+func From(err error) List {
+	var list List
+	if errors.As(err, &list) {
+		return list
+	}
+	var one *Fault
+	if errors.As(err, &one) {
+		return List{one}
+	}
+	return nil
+}
+
+// Is says whether the error is, or holds, a refusal with this code.
+func Is(err error, code Code) bool {
+	for _, f := range From(err) {
+		if f.Code == code {
+			return true
+		}
+	}
+	return false
+}
