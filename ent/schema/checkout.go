@@ -1,0 +1,100 @@
+package schema
+
+import (
+	"entgo.io/ent"
+	"entgo.io/ent/schema"
+	"entgo.io/ent/schema/edge"
+	"entgo.io/ent/schema/field"
+	"entgo.io/ent/schema/index"
+	"github.com/google/uuid"
+)
+
+// Purchase is the record of one checkout. Never changed, never deleted: later edits in the catalogue, and even a
+// refund, leave it as it was decided (rule 11).
+type Purchase struct{ ent.Schema }
+
+// Fields of the Purchase.
+func (Purchase) Fields() []ent.Field {
+	return []ent.Field{
+		id(),
+		field.UUID("shopper_id", uuid.UUID{}).Immutable().Comment("Who bought."),
+		field.Int64("ordinal").Immutable().
+			Comment("This is the shopper's n-th purchase, counted from 1 over all currencies."),
+		currency(),
+		amount("subtotal", "Sum of the list prices."),
+		amount("total", "What was charged. 0 for a free purchase, which has no transfer."),
+		amount("points", "Points earned, in millionths of a point like every amount; whole points."),
+		field.String("actor").NotEmpty().MaxLen(255).Immutable().
+			Comment("Subject of whoever asked for it: the shopper, or a service that acted for them."),
+		instant("created_at", "The one instant at which prices, windows and rewards were decided."),
+	}
+}
+
+// Edges of the Purchase.
+func (Purchase) Edges() []ent.Edge {
+	return []ent.Edge{
+		edge.From("shopper", Shopper.Type).Ref("purchases").Field("shopper_id").Unique().Required().Immutable(),
+		edge.To("lines", PurchaseLine.Type),
+		edge.To("entitlements", Entitlement.Type),
+		edge.To("badges", BadgeAward.Type),
+	}
+}
+
+// Indexes of the Purchase.
+func (Purchase) Indexes() []ent.Index {
+	return []ent.Index{
+		index.Fields("shopper_id", "ordinal").Unique(),
+	}
+}
+
+// Annotations of the Purchase.
+func (Purchase) Annotations() []schema.Annotation {
+	return []schema.Annotation{checks("purchases", map[string]string{
+		"ordinal": "ordinal >= 1",
+		"amounts": between(0, "subtotal", "total", "points") + " AND total <= subtotal",
+	})}
+}
+
+// PurchaseLine is one item of a purchase, with names, prices and terms as they were (rule 11).
+type PurchaseLine struct{ ent.Schema }
+
+// Fields of the PurchaseLine.
+func (PurchaseLine) Fields() []ent.Field {
+	return []ent.Field{
+		id(),
+		field.UUID("purchase_id", uuid.UUID{}).Immutable().Comment("The purchase it belongs to."),
+		field.Int("position").Immutable().Comment("Place in the purchase, counted from 0."),
+		field.UUID("product_id", uuid.UUID{}).Immutable().Comment("What was bought."),
+		field.Enum("kind").Values("DURABLE", "CONSUMABLE").Immutable().Comment("The product's kind when it was bought."),
+		field.String("language").MaxLen(35).Immutable().Comment("The product's own language when it was bought."),
+		field.JSON("names", map[string]string{}).Immutable().Comment("The product's names when it was bought, by BCP 47 language tag."),
+		field.Int64("quantity").Immutable().Comment("How many were bought, at least 1."),
+		field.Int64("units").Immutable().Comment("How many units each gave: the product's units when it was bought."),
+		amount("unit_price", "List price of one."),
+		amount("subtotal", "List price of all."),
+		amount("total", "What was charged for the line. The totals of the lines add up to that of the purchase."),
+	}
+}
+
+// Edges of the PurchaseLine.
+func (PurchaseLine) Edges() []ent.Edge {
+	return []ent.Edge{
+		edge.From("purchase", Purchase.Type).Ref("lines").Field("purchase_id").Unique().Required().Immutable(),
+	}
+}
+
+// Indexes of the PurchaseLine.
+func (PurchaseLine) Indexes() []ent.Index {
+	return []ent.Index{
+		index.Fields("purchase_id", "position").Unique(),
+	}
+}
+
+// Annotations of the PurchaseLine.
+func (PurchaseLine) Annotations() []schema.Annotation {
+	return []schema.Annotation{checks("purchase_lines", map[string]string{
+		"kind":     oneOf("kind", "DURABLE", "CONSUMABLE"),
+		"quantity": "quantity >= 1 AND units >= 1",
+		"amounts":  between(0, "unit_price", "subtotal", "total") + " AND subtotal = unit_price * quantity AND total <= subtotal",
+	})}
+}
