@@ -346,7 +346,7 @@ func (m *AccountMutation) OldBalance(ctx context.Context) (v money.Amount, err e
 // AddBalance adds value to the "balance" field.
 func (m *AccountMutation) AddBalance(value money.Amount) {
 	if m.addbalance != nil {
-		*m.addbalance = m.addbalance.Add(value)
+		*m.addbalance += value
 	} else {
 		m.addbalance = &value
 	}
@@ -402,7 +402,7 @@ func (m *AccountMutation) OldPaid(ctx context.Context) (v money.Amount, err erro
 // AddPaid adds value to the "paid" field.
 func (m *AccountMutation) AddPaid(value money.Amount) {
 	if m.addpaid != nil {
-		*m.addpaid = m.addpaid.Add(value)
+		*m.addpaid += value
 	} else {
 		m.addpaid = &value
 	}
@@ -458,7 +458,7 @@ func (m *AccountMutation) OldPromotional(ctx context.Context) (v money.Amount, e
 // AddPromotional adds value to the "promotional" field.
 func (m *AccountMutation) AddPromotional(value money.Amount) {
 	if m.addpromotional != nil {
-		*m.addpromotional = m.addpromotional.Add(value)
+		*m.addpromotional += value
 	} else {
 		m.addpromotional = &value
 	}
@@ -514,7 +514,7 @@ func (m *AccountMutation) OldGift(ctx context.Context) (v money.Amount, err erro
 // AddGift adds value to the "gift" field.
 func (m *AccountMutation) AddGift(value money.Amount) {
 	if m.addgift != nil {
-		*m.addgift = m.addgift.Add(value)
+		*m.addgift += value
 	} else {
 		m.addgift = &value
 	}
@@ -570,7 +570,7 @@ func (m *AccountMutation) OldRefund(ctx context.Context) (v money.Amount, err er
 // AddRefund adds value to the "refund" field.
 func (m *AccountMutation) AddRefund(value money.Amount) {
 	if m.addrefund != nil {
-		*m.addrefund = m.addrefund.Add(value)
+		*m.addrefund += value
 	} else {
 		m.addrefund = &value
 	}
@@ -4626,7 +4626,7 @@ func (m *PriceMutation) OldAmount(ctx context.Context) (v money.Amount, err erro
 // AddAmount adds value to the "amount" field.
 func (m *PriceMutation) AddAmount(value money.Amount) {
 	if m.addamount != nil {
-		*m.addamount = m.addamount.Add(value)
+		*m.addamount += value
 	} else {
 		m.addamount = &value
 	}
@@ -5157,7 +5157,7 @@ func (m *PriceChangeMutation) OldAmount(ctx context.Context) (v *money.Amount, e
 // AddAmount adds value to the "amount" field.
 func (m *PriceChangeMutation) AddAmount(value money.Amount) {
 	if m.addamount != nil {
-		*m.addamount = m.addamount.Add(value)
+		*m.addamount += value
 	} else {
 		m.addamount = &value
 	}
@@ -7825,7 +7825,7 @@ func (m *PurchaseMutation) OldSubtotal(ctx context.Context) (v money.Amount, err
 // AddSubtotal adds value to the "subtotal" field.
 func (m *PurchaseMutation) AddSubtotal(value money.Amount) {
 	if m.addsubtotal != nil {
-		*m.addsubtotal = m.addsubtotal.Add(value)
+		*m.addsubtotal += value
 	} else {
 		m.addsubtotal = &value
 	}
@@ -7881,7 +7881,7 @@ func (m *PurchaseMutation) OldTotal(ctx context.Context) (v money.Amount, err er
 // AddTotal adds value to the "total" field.
 func (m *PurchaseMutation) AddTotal(value money.Amount) {
 	if m.addtotal != nil {
-		*m.addtotal = m.addtotal.Add(value)
+		*m.addtotal += value
 	} else {
 		m.addtotal = &value
 	}
@@ -7937,7 +7937,7 @@ func (m *PurchaseMutation) OldPoints(ctx context.Context) (v money.Amount, err e
 // AddPoints adds value to the "points" field.
 func (m *PurchaseMutation) AddPoints(value money.Amount) {
 	if m.addpoints != nil {
-		*m.addpoints = m.addpoints.Add(value)
+		*m.addpoints += value
 	} else {
 		m.addpoints = &value
 	}
@@ -9191,7 +9191,7 @@ func (m *PurchaseLineMutation) OldUnitPrice(ctx context.Context) (v money.Amount
 // AddUnitPrice adds value to the "unit_price" field.
 func (m *PurchaseLineMutation) AddUnitPrice(value money.Amount) {
 	if m.addunit_price != nil {
-		*m.addunit_price = m.addunit_price.Add(value)
+		*m.addunit_price += value
 	} else {
 		m.addunit_price = &value
 	}
@@ -9247,7 +9247,7 @@ func (m *PurchaseLineMutation) OldSubtotal(ctx context.Context) (v money.Amount,
 // AddSubtotal adds value to the "subtotal" field.
 func (m *PurchaseLineMutation) AddSubtotal(value money.Amount) {
 	if m.addsubtotal != nil {
-		*m.addsubtotal = m.addsubtotal.Add(value)
+		*m.addsubtotal += value
 	} else {
 		m.addsubtotal = &value
 	}
@@ -9303,7 +9303,7 @@ func (m *PurchaseLineMutation) OldTotal(ctx context.Context) (v money.Amount, er
 // AddTotal adds value to the "total" field.
 func (m *PurchaseLineMutation) AddTotal(value money.Amount) {
 	if m.addtotal != nil {
-		*m.addtotal = m.addtotal.Add(value)
+		*m.addtotal += value
 	} else {
 		m.addtotal = &value
 	}
@@ -10752,7 +10752,7 @@ func (m *TransferMutation) OldAmount(ctx context.Context) (v money.Amount, err e
 // AddAmount adds value to the "amount" field.
 func (m *TransferMutation) AddAmount(value money.Amount) {
 	if m.addamount != nil {
-		*m.addamount = m.addamount.Add(value)
+		*m.addamount += value
 	} else {
 		m.addamount = &value
 	}
@@ -10808,7 +10808,7 @@ func (m *TransferMutation) OldPaid(ctx context.Context) (v money.Amount, err err
 // AddPaid adds value to the "paid" field.
 func (m *TransferMutation) AddPaid(value money.Amount) {
 	if m.addpaid != nil {
-		*m.addpaid = m.addpaid.Add(value)
+		*m.addpaid += value
 	} else {
 		m.addpaid = &value
 	}
@@ -10864,7 +10864,7 @@ func (m *TransferMutation) OldPromotional(ctx context.Context) (v money.Amount, 
 // AddPromotional adds value to the "promotional" field.
 func (m *TransferMutation) AddPromotional(value money.Amount) {
 	if m.addpromotional != nil {
-		*m.addpromotional = m.addpromotional.Add(value)
+		*m.addpromotional += value
 	} else {
 		m.addpromotional = &value
 	}
@@ -10920,7 +10920,7 @@ func (m *TransferMutation) OldGift(ctx context.Context) (v money.Amount, err err
 // AddGift adds value to the "gift" field.
 func (m *TransferMutation) AddGift(value money.Amount) {
 	if m.addgift != nil {
-		*m.addgift = m.addgift.Add(value)
+		*m.addgift += value
 	} else {
 		m.addgift = &value
 	}
@@ -10976,7 +10976,7 @@ func (m *TransferMutation) OldRefund(ctx context.Context) (v money.Amount, err e
 // AddRefund adds value to the "refund" field.
 func (m *TransferMutation) AddRefund(value money.Amount) {
 	if m.addrefund != nil {
-		*m.addrefund = m.addrefund.Add(value)
+		*m.addrefund += value
 	} else {
 		m.addrefund = &value
 	}
@@ -11174,7 +11174,7 @@ func (m *TransferMutation) OldDebitBalance(ctx context.Context) (v *money.Amount
 // AddDebitBalance adds value to the "debit_balance" field.
 func (m *TransferMutation) AddDebitBalance(value money.Amount) {
 	if m.adddebit_balance != nil {
-		*m.adddebit_balance = m.adddebit_balance.Add(value)
+		*m.adddebit_balance += value
 	} else {
 		m.adddebit_balance = &value
 	}
@@ -11314,7 +11314,7 @@ func (m *TransferMutation) OldCreditBalance(ctx context.Context) (v *money.Amoun
 // AddCreditBalance adds value to the "credit_balance" field.
 func (m *TransferMutation) AddCreditBalance(value money.Amount) {
 	if m.addcredit_balance != nil {
-		*m.addcredit_balance = m.addcredit_balance.Add(value)
+		*m.addcredit_balance += value
 	} else {
 		m.addcredit_balance = &value
 	}

@@ -125,7 +125,7 @@ func describe(d decimal.Decimal) string {
 
 // FromInt takes whole units of a currency: FromInt(5) is 5 USD or 5 KRW. The error wraps ErrRange.
 func FromInt(units int64) (Amount, error) {
-	a, err := Unit.Mul(units)
+	a, err := Unit.Times(units)
 	if err != nil {
 		return 0, outOfRange(strconv.FormatInt(units, 10))
 	}
@@ -163,8 +163,9 @@ func (a Amount) text(decimals int) string {
 	return string(s)
 }
 
-// Add is a + b, or an error that wraps ErrRange.
-func (a Amount) Add(b Amount) (Amount, error) {
+// Plus is a + b, or an error that wraps ErrRange. (Not Add: ent's generator takes a method of that name for one with a
+// single result and calls it.)
+func (a Amount) Plus(b Amount) (Amount, error) {
 	// Two amounts in range add up within an int64, so that the sum itself can be asked.
 	if sum := a + b; a.valid() && b.valid() && sum.valid() {
 		return sum, nil
@@ -172,16 +173,16 @@ func (a Amount) Add(b Amount) (Amount, error) {
 	return 0, outOfRange(a.String() + " + " + b.String())
 }
 
-// Sub is a - b, or an error that wraps ErrRange.
-func (a Amount) Sub(b Amount) (Amount, error) {
+// Minus is a - b, or an error that wraps ErrRange.
+func (a Amount) Minus(b Amount) (Amount, error) {
 	if difference := a - b; a.valid() && b.valid() && difference.valid() {
 		return difference, nil
 	}
 	return 0, outOfRange(a.String() + " - " + b.String())
 }
 
-// Mul is n times the amount, or an error that wraps ErrRange.
-func (a Amount) Mul(n int64) (Amount, error) {
+// Times is n times the amount, or an error that wraps ErrRange.
+func (a Amount) Times(n int64) (Amount, error) {
 	high, low := bits.Mul64(a.magnitude(), Amount(n).magnitude())
 	if high != 0 || low > uint64(Max) || !a.valid() {
 		return 0, outOfRange(a.String() + " times " + strconv.FormatInt(n, 10))

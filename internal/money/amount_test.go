@@ -79,9 +79,9 @@ func TestErrorsAreFitToShow(t *testing.T) {
 		`"0.0000001" has more than 6 decimals`:                   sentence(ParseAmount("0.0000001")),
 		`"9000000001"` + either:                                  sentence(ParseAmount("9000000001")),
 		`-9000000001` + either:                                   sentence(FromInt(-9_000_000_001)),
-		`9000000000 + 0.000001` + either:                         sentence(Max.Add(1)),
-		`-9000000000 - 0.5` + either:                             sentence((-Max).Sub(Unit / 2)),
-		`5 times 2000000000` + either:                            sentence((5 * Unit).Mul(2_000_000_000)),
+		`9000000000 + 0.000001` + either:                         sentence(Max.Plus(1)),
+		`-9000000000 - 0.5` + either:                             sentence((-Max).Minus(Unit / 2)),
+		`5 times 2000000000` + either:                            sentence((5 * Unit).Times(2_000_000_000)),
 		`the number` + either:                                    sentence(FromDecimal(decimal.New(1, 1_000_000))),
 		`"0.001" has too many decimals; USD has 2 decimals`:      sentence(usd.Parse("0.001")),
 		`"0.0000001" has too many decimals; KRW has no decimals`: sentence(krw.Parse("0.0000001")),
@@ -167,19 +167,19 @@ func TestAmountString(t *testing.T) {
 func TestArithmeticRefusesWhatIsOutOfRange(t *testing.T) {
 	t.Parallel()
 	cases := map[string]func() (Amount, error){
-		"add beyond":              func() (Amount, error) { return Max.Add(1) },
-		"add below":               func() (Amount, error) { return (-Max).Add(-1) },
-		"add wraps into range":    func() (Amount, error) { return Amount(math.MaxInt64).Add(math.MaxInt64) },
-		"add no amount":           func() (Amount, error) { return (Max + 1).Add(-1) },
-		"subtract beyond":         func() (Amount, error) { return Max.Sub(-1) },
-		"subtract below":          func() (Amount, error) { return (-Max).Sub(1) },
-		"subtract from no amount": func() (Amount, error) { return (Max + 1).Sub(1) },
-		"subtract no amount":      func() (Amount, error) { return Amount(math.MinInt64).Sub(math.MinInt64) },
-		"multiply beyond":         func() (Amount, error) { return (Max/2 + 1).Mul(2) },
-		"multiply below":          func() (Amount, error) { return Max.Mul(-2) },
-		"multiply wraps to zero":  func() (Amount, error) { return Amount(1 << 32).Mul(1 << 32) },
-		"multiply by the least":   func() (Amount, error) { return Amount(1).Mul(math.MinInt64) },
-		"multiply no amount":      func() (Amount, error) { return Amount(math.MinInt64).Mul(0) },
+		"add beyond":              func() (Amount, error) { return Max.Plus(1) },
+		"add below":               func() (Amount, error) { return (-Max).Plus(-1) },
+		"add wraps into range":    func() (Amount, error) { return Amount(math.MaxInt64).Plus(math.MaxInt64) },
+		"add no amount":           func() (Amount, error) { return (Max + 1).Plus(-1) },
+		"subtract beyond":         func() (Amount, error) { return Max.Minus(-1) },
+		"subtract below":          func() (Amount, error) { return (-Max).Minus(1) },
+		"subtract from no amount": func() (Amount, error) { return (Max + 1).Minus(1) },
+		"subtract no amount":      func() (Amount, error) { return Amount(math.MinInt64).Minus(math.MinInt64) },
+		"multiply beyond":         func() (Amount, error) { return (Max/2 + 1).Times(2) },
+		"multiply below":          func() (Amount, error) { return Max.Times(-2) },
+		"multiply wraps to zero":  func() (Amount, error) { return Amount(1 << 32).Times(1 << 32) },
+		"multiply by the least":   func() (Amount, error) { return Amount(1).Times(math.MinInt64) },
+		"multiply no amount":      func() (Amount, error) { return Amount(math.MinInt64).Times(0) },
 		"sum beyond":              func() (Amount, error) { return Sum(Max, Max, -Max, 1) },
 		"sum beyond an int64":     func() (Amount, error) { return Sum(slices.Repeat([]Amount{Max}, 3000)...) },
 		"sum wraps into range":    func() (Amount, error) { return Sum(slices.Repeat([]Amount{1 << 52}, 4096)...) },
@@ -218,11 +218,11 @@ func TestArithmeticAgreesWithDecimal(t *testing.T) {
 				t.Fatalf("%s = %s, %v; want %s", name, got, err, want)
 			}
 		}
-		sum, err := a.Add(b)
+		sum, err := a.Plus(b)
 		agree("a + b", sum, err, a.Decimal().Add(b.Decimal()))
-		difference, err := a.Sub(b)
+		difference, err := a.Minus(b)
 		agree("a - b", difference, err, a.Decimal().Sub(b.Decimal()))
-		product, err := a.Mul(n)
+		product, err := a.Times(n)
 		agree("a times n", product, err, a.Decimal().Mul(decimal.NewFromInt(n)))
 		agree("-a", a.Neg(), nil, a.Decimal().Neg())
 		total, err := Sum(several...)

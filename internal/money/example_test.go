@@ -70,7 +70,7 @@ func ExampleAllocate() {
 
 	shares, _ := money.Allocate(discount, lines, usd.Step())
 	for i, share := range shares {
-		price, _ := lines[i].Sub(share)
+		price, _ := lines[i].Minus(share)
 		fmt.Println(usd.Format(lines[i]), "-", usd.Format(share), "=", usd.Format(price))
 	}
 	fmt.Println(usd.Format(subtotal), "-", usd.Format(discount))
