@@ -1,0 +1,38 @@
+package db
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"time"
+
+	"ariga.io/atlas/sql/migrate"
+)
+
+// What the tests of the package see of its inside.
+var (
+	IsRead  = isRead
+	Silence = silence
+)
+
+// MaxAttempts is how often a transaction that loses against others is run.
+const MaxAttempts = maxAttempts
+
+// MigrateDir is Migrate with other files.
+func MigrateDir(ctx context.Context, url string, dir migrate.Dir, log *slog.Logger) ([]string, error) {
+	source, err := parseURL(url)
+	if err != nil {
+		return nil, err
+	}
+	return migrateTo(ctx, source, dir, log)
+}
+
+// PendingOf is Pending with other files.
+func PendingOf(ctx context.Context, d *DB, dir migrate.Dir) ([]string, error) {
+	return d.pendingOf(ctx, dir)
+}
+
+// LimitSilence wraps a connection as the dialer does.
+func LimitSilence(conn net.Conn, silence time.Duration) net.Conn {
+	return &limitedConn{Conn: conn, silence: silence}
+}
