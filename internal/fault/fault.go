@@ -90,6 +90,13 @@ func (l List) Error() string {
 // Add appends a fault.
 func (l *List) Add(f *Fault) { *l = append(*l, f) }
 
+// AddIf appends a fault, if there is one.
+func (l *List) AddIf(f *Fault) {
+	if f != nil {
+		l.Add(f)
+	}
+}
+
 // Err is the list as an error, or nil when it is empty.
 func (l List) Err() error {
 	if len(l) == 0 {

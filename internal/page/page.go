@@ -11,6 +11,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"slices"
 
 	"entgo.io/ent/dialect/sql"
@@ -104,6 +105,10 @@ func Read[T any](args Args, order Order[T], fetch func(apply func(*sql.Selector)
 		c := cursor{id: order.ID(entry)}
 		if order.Key != nil {
 			c.key = order.Key(entry)
+		}
+		// Such as an int64 with a name of its own: it would make cursors that nobody can use.
+		if c.form() != order.form() {
+			return Page[T]{}, fmt.Errorf("page of %s: the key of an entry is %T", order.Scope, c.key)
 		}
 		page.Edges[i] = Edge[T]{Cursor: c.encode(order.Scope), Node: entry}
 	}
@@ -255,6 +260,9 @@ func decode(text, scope string) (cursor, error) {
 	key := raw[head+1:]
 	switch raw[head] {
 	case keyNone:
+		if len(key) != 0 {
+			return cursor{}, errNoCursor
+		}
 		return c, nil
 	case keyNumber:
 		if len(key) != 8 {
