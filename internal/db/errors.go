@@ -101,8 +101,9 @@ func isReadOnly(err error) bool {
 	return ok && e.Code()&0xff == sqlite3.SQLITE_READONLY
 }
 
-// isConnectionLost says whether the connection could not be made or died.
-func isConnectionLost(err error) bool {
+// IsConnectionLost says whether the connection could not be made or died: the database is away, and nothing that was
+// asked of it is to blame.
+func IsConnectionLost(err error) bool {
 	if e := pq.As(err); e != nil {
 		return e.Code.Class() == "08" || e.Code == pqerror.AdminShutdown || e.Code == pqerror.CrashShutdown ||
 			e.Code == pqerror.CannotConnectNow || e.Code == pqerror.TooManyConnections
@@ -120,7 +121,7 @@ func isRolledBack(err error) bool {
 		return true
 	}
 	if e := pq.As(err); e != nil {
-		return !isConnectionLost(err) && !e.Fatal() && e.Code != pqerror.TRStatementCompletionUnknown
+		return !IsConnectionLost(err) && !e.Fatal() && e.Code != pqerror.TRStatementCompletionUnknown
 	}
 	// After a failed write or sync SQLite rolls back, but a crash before the next commit may find the frames complete.
 	e, ok := errors.AsType[*sqlite.Error](err)

@@ -159,7 +159,7 @@ func isWordByte(c byte) bool {
 
 func isOneOf(word string, list ...string) bool {
 	for _, w := range list {
-		if strings.EqualFold(word, w) {
+		if len(word) == len(w) && strings.EqualFold(word, w) {
 			return true
 		}
 	}

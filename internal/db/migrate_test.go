@@ -205,7 +205,8 @@ func TestMigrate(t *testing.T) {
 				first, "CREATE TABLE t (x integer);",
 				second, marked + "CREATE INDEX CONCURRENTLY t_x ON t (x);",
 			}
-			applied, err := db.MigrateDir(t.Context(), url, migrationsOf(t, append(good, third, "INSERT INTO nowhere VALUES (1);")...), discard)
+			bad := migrationsOf(t, append(good, third, "INSERT INTO nowhere VALUES (1);")...)
+			applied, err := db.MigrateDir(t.Context(), url, bad, discard)
 			if store.Name == "sqlite" {
 				if err == nil || len(applied) > 0 {
 					t.Errorf("applied %v, error %v; want it refused on SQLite", applied, err)

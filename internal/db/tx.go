@@ -40,15 +40,21 @@ func (d *DB) Tx(ctx context.Context, fn func(ctx context.Context, tx *ent.Tx) er
 // TxKeyed is Tx for a function that can be run again although an earlier run may have been committed. It starts the
 // function afresh also when the connection dies, before or during COMMIT.
 //
-// The contract: before anything else the function claims its own unique key in this transaction, with an INSERT … ON
-// CONFLICT DO NOTHING that waits for anybody who is just writing the same key, and when the key is taken it returns the
-// stored result instead of acting. A key that is only looked up is not enough: the lost transaction may still be about
-// to commit.
+// The contract: before the function acts, it makes sure that no earlier run of it can still commit, and then looks for
+// what such a run has left, by a unique key of its own; when that is there, it returns the stored result instead of
+// acting. A look alone is not enough, since the lost transaction may be just about to commit. It takes one of two ways,
+// and both wait for that transaction to end:
+//
+//   - It claims its key with an INSERT … ON CONFLICT DO NOTHING, which waits for anybody who is writing the same key.
+//   - It takes a lock that every run takes first of all, such as that of one row (Lock), and then looks the key up. Only a
+//     run that held the lock can have sent its COMMIT, and it holds the lock until it is done or undone. The look is a
+//     later statement than the lock, and sees what the last holder committed: transactions here are READ COMMITTED,
+//     where each statement sees what is committed when it begins.
 //
 // ErrOutcomeUnknown comes back only when no later run could reach the database, and then with the reason.
 func (d *DB) TxKeyed(ctx context.Context, fn func(ctx context.Context, tx *ent.Tx) error) error {
 	return d.retry(ctx, fn, func(err error) bool {
-		return isConflict(err) || isConnectionLost(err) || errors.Is(err, ErrOutcomeUnknown)
+		return isConflict(err) || IsConnectionLost(err) || errors.Is(err, ErrOutcomeUnknown)
 	})
 }
 
@@ -136,7 +142,8 @@ func (d *DB) once(
 	if err != nil {
 		return false, fmt.Errorf("beginning a transaction: %w", withCause(ctx, err))
 	}
-	// After a commit this does nothing. It also runs when the function panics or ends its goroutine.
+	// After a commit this does nothing. It also runs when the function panics or ends its goroutine. The cancel above
+	// would do it as well, but only some time after the caller goes on and meets its own locks.
 	defer func() { _ = begun.Rollback() }()
 
 	tx, err := d.client.Tx(context.WithValue(own, beganKey{}, begun))

@@ -173,7 +173,11 @@ func TestTx(t *testing.T) {
 func TestTxWaitsForTheAnswerToCommit(t *testing.T) {
 	t.Parallel()
 	direct := dbtest.Postgres(t)
-	exec(t, direct, "CREATE TABLE t (x text)")
+	exec(t, direct,
+		"CREATE TABLE t (x text)",
+		// The server works on the COMMIT long enough for a cancellation to arrive.
+		"CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.3); RETURN NULL; END $$",
+		"CREATE CONSTRAINT TRIGGER slow AFTER INSERT ON t DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION slow()")
 	proxy := dbtest.NewProxy(t, dbtest.URL(t, direct))
 	d := dbtest.Open(t, proxy.URL())
 	ctx, leave := context.WithCancel(t.Context())
@@ -422,6 +426,43 @@ func TestOutcome(t *testing.T) {
 		})
 		if !errors.Is(err, db.ErrOutcomeUnknown) || !errors.Is(err, context.Canceled) || runs != 2 {
 			t.Errorf("after %d runs: %v, want %v and %v", runs, err, db.ErrOutcomeUnknown, context.Canceled)
+		}
+	})
+
+	t.Run("stays_unknown_when_every_later_run_loses", func(t *testing.T) {
+		t.Parallel()
+		_, d, proxy := setup(t)
+		proxy.Cut(dbtest.Cut{Statement: dbtest.Commit, Executed: true})
+		runs := 0
+		err := d.TxKeyed(t.Context(), func(ctx context.Context, tx *ent.Tx) error {
+			if runs++; runs > 1 {
+				return &pq.Error{Code: "40001"}
+			}
+			return keyed(ctx, tx)
+		})
+		if !errors.Is(err, db.ErrOutcomeUnknown) || runs != db.MaxAttempts {
+			t.Errorf("after %d runs: %v, want %v after %d", runs, err, db.ErrOutcomeUnknown, db.MaxAttempts)
+		}
+	})
+
+	t.Run("is_unknown_when_the_server_says_so", func(t *testing.T) {
+		t.Parallel()
+		direct, _, _ := setup(t)
+		exec(t, direct, "CREATE SEQUENCE commits", // which counts commits that fail, too
+			`CREATE FUNCTION doubt() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+				IF nextval('commits') = 1 THEN RAISE 'who knows' USING ERRCODE = 'statement_completion_unknown'; END IF;
+				RETURN NULL;
+			END $$`,
+			"CREATE CONSTRAINT TRIGGER doubt AFTER UPDATE ON t DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION doubt()")
+		if err := direct.Tx(t.Context(), sum); !errors.Is(err, db.ErrOutcomeUnknown) {
+			t.Errorf("got %v, want %v", err, db.ErrOutcomeUnknown)
+		}
+		exec(t, direct, "SELECT setval('commits', 1, false)")
+		if err := direct.TxKeyed(t.Context(), keyed); err != nil {
+			t.Errorf("keyed: %v", err)
+		}
+		if got := text(t, direct, read); got != "1" {
+			t.Errorf("sum is %s, want 1", got)
 		}
 	})
 

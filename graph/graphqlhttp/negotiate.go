@@ -1,0 +1,72 @@
+package graphqlhttp
+
+import (
+	"mime"
+	"strconv"
+	"strings"
+)
+
+const (
+	typeJSON     = "application/json"
+	typeResponse = "application/graphql-response+json"
+)
+
+// negotiate chooses the media type of the answer from the values of the Accept header (RFC 9110, 12.5.1). The type with
+// the higher quality wins. Between equals application/graphql-response+json wins where it is named, since its status
+// says more; wildcards and a missing or empty header mean application/json, which every client understands. When neither is
+// acceptable the answer is application/json and false.
+func negotiate(accept []string) (mediaType string, ok bool) {
+	ranges := strings.Join(accept, ",")
+	if strings.TrimSpace(ranges) == "" {
+		return typeJSON, true
+	}
+	var json, response preference
+	for part := range strings.SplitSeq(ranges, ",") {
+		pattern, args, err := mime.ParseMediaType(part)
+		if err != nil {
+			continue
+		}
+		q := 1.0
+		if text, given := args["q"]; given {
+			if q, err = strconv.ParseFloat(text, 64); err != nil || !(q >= 0 && q <= 1) {
+				continue
+			}
+		}
+		switch pattern {
+		case typeJSON:
+			json.apply(exact, q)
+		case typeResponse:
+			response.apply(exact, q)
+		case "application/*":
+			json.apply(subtypes, q)
+			response.apply(subtypes, q)
+		case "*/*":
+			json.apply(anything, q)
+			response.apply(anything, q)
+		}
+	}
+	if response.q > json.q || response.q == json.q && response.q > 0 && response.by == exact {
+		return typeResponse, true
+	}
+	return typeJSON, json.q > 0
+}
+
+// How closely a range of the Accept header names a media type; a closer one overrides a wider one.
+const (
+	unnamed = iota
+	anything
+	subtypes
+	exact
+)
+
+// preference is how much a client wants one media type: q from 0 (not at all) to 1.
+type preference struct {
+	by int
+	q  float64
+}
+
+func (p *preference) apply(by int, q float64) {
+	if by > p.by || by == p.by && q > p.q {
+		p.by, p.q = by, q
+	}
+}

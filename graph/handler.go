@@ -1,0 +1,44 @@
+package graph
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+
+	"github.com/99designs/gqlgen/graphql/handler"
+	"github.com/99designs/gqlgen/graphql/handler/extension"
+	"github.com/99designs/gqlgen/graphql/handler/lru"
+	"github.com/vektah/gqlparser/v2/ast"
+
+	"farthing/graph/generated"
+	"farthing/graph/graphqlhttp"
+)
+
+const (
+	// parsedDocuments is how many parsed documents are kept, so that a storefront's own few are parsed once.
+	parsedDocuments = 1_000
+	// maxTokens is the longest document in tokens. GraphiQL's introspection has some 400; what is longer than this is
+	// somebody trying how much work one request can make.
+	maxTokens = 1_500
+)
+
+// NewHandler is the GraphQL endpoint. The caller stands in the context (actor.With, WithLoaders); requestID names the
+// request that a context belongs to.
+func NewHandler(r *Resolver, logger *slog.Logger, requestID func(context.Context) string) http.Handler {
+	schema := generated.NewExecutableSchema(generated.Config{
+		Resolvers:  r,
+		Directives: generated.DirectiveRoot{Role: Role},
+	})
+	// The parser brings @defer along. A request has one answer here, in which deferred fields would be lost.
+	delete(schema.Schema().Directives, "defer")
+	server := handler.New(schema)
+	server.AddTransport(graphqlhttp.Transport{})
+	server.SetQueryCache(lru.New[*ast.QueryDocument](parsedDocuments))
+	server.SetParserTokenLimit(maxTokens)
+	server.SetDisableSuggestion(true)
+	server.Use(extension.Introspection{})
+	server.Use(Gate{})
+	server.SetErrorPresenter(Presenter(logger, requestID))
+	server.SetRecoverFunc(Recover(logger))
+	return server
+}

@@ -1,0 +1,261 @@
+package model
+
+import (
+	"context"
+	"time"
+
+	"farthing/ent"
+	"farthing/ent/schema"
+	"farthing/internal/catalog"
+	"farthing/internal/checkout"
+	"farthing/internal/guard"
+	"farthing/internal/id"
+	"farthing/internal/money"
+	"farthing/internal/page"
+	"farthing/internal/rewards"
+)
+
+// Entitlement shows what a shopper may use. The product is fetched when asked for.
+type Entitlement struct{ *ent.Entitlement }
+
+// IsNode marks a thing that has an id.
+func (Entitlement) IsNode() {}
+
+// ID is the entitlement's id on the outside.
+func (e Entitlement) ID() string { return id.Encode(id.Entitlement, e.Entitlement.ID) }
+
+// Kind is the product's kind when it was bought.
+func (e Entitlement) Kind() ProductKind { return ProductKind(e.Entitlement.Kind) }
+
+// Status says whether it may be used.
+func (e Entitlement) Status() EntitlementStatus { return EntitlementStatus(e.Entitlement.Status) }
+
+// PurchaseID is the purchase that gave it.
+func (e Entitlement) PurchaseID() string { return id.Encode(id.Purchase, e.Entitlement.PurchaseID) }
+
+// EntitlementConnection is a page of entitlements.
+type EntitlementConnection struct {
+	connection[EntitlementEdge, Entitlement]
+}
+
+// EntitlementEdge is an entitlement in a page.
+type EntitlementEdge struct {
+	Cursor string
+	Node   Entitlement
+}
+
+// NewEntitlements shows a page of entitlements.
+func NewEntitlements(p page.Page[*ent.Entitlement], count func(context.Context) (int, error)) EntitlementConnection {
+	return EntitlementConnection{connect(p, count,
+		func(row *ent.Entitlement) Entitlement { return Entitlement{row} },
+		func(cursor string, node Entitlement) EntitlementEdge { return EntitlementEdge{cursor, node} },
+	)}
+}
+
+// Purchase shows a purchase that was read whole.
+type Purchase struct {
+	*ent.Purchase
+	currency money.Currency
+}
+
+// NewPurchase shows a purchase.
+func NewPurchase(p *ent.Purchase, currencies *money.Currencies) Purchase {
+	return Purchase{Purchase: p, currency: currencies.Of(p.Currency)}
+}
+
+// IsNode marks a thing that has an id.
+func (Purchase) IsNode() {}
+
+// ID is the purchase's id on the outside.
+func (p Purchase) ID() string { return id.Encode(id.Purchase, p.Purchase.ID) }
+
+// Lines are its items.
+func (p Purchase) Lines() []PurchaseLine {
+	lines := make([]PurchaseLine, len(p.Edges.Lines))
+	for i, line := range p.Edges.Lines {
+		lines[i] = PurchaseLine{PurchaseLine: line, currency: p.currency}
+	}
+	return lines
+}
+
+// Subtotal is the sum of the list prices.
+func (p Purchase) Subtotal() Money { return NewMoney(p.currency, p.Purchase.Subtotal) }
+
+// Savings are what was taken off.
+func (p Purchase) Savings() Money { return NewMoney(p.currency, p.Purchase.Subtotal-p.Purchase.Total) }
+
+// Total is what was charged.
+func (p Purchase) Total() Money { return NewMoney(p.currency, p.Purchase.Total) }
+
+// PointsEarned are the points that it earned.
+func (p Purchase) PointsEarned() Money { return NewPoints(p.Points) }
+
+// Entitlements are what it gave.
+func (p Purchase) Entitlements() []Entitlement {
+	list := make([]Entitlement, len(p.Edges.Entitlements))
+	for i, e := range p.Edges.Entitlements {
+		list[i] = Entitlement{e}
+	}
+	return list
+}
+
+// PurchaseLine shows one item of a purchase.
+type PurchaseLine struct {
+	*ent.PurchaseLine
+	currency money.Currency
+}
+
+// Name is what it was called then, in the best of the wanted languages.
+func (l PurchaseLine) Name(languages []string) string {
+	then := &ent.Product{Language: l.Language, Texts: make(map[string]schema.Text, len(l.Names))}
+	for tag, name := range l.Names {
+		then.Texts[tag] = schema.Text{Name: name}
+	}
+	return catalog.TextIn(then, languages).Name
+}
+
+// Kind is the product's kind then.
+func (l PurchaseLine) Kind() ProductKind { return ProductKind(l.PurchaseLine.Kind) }
+
+// UnitPrice is the list price of one, then.
+func (l PurchaseLine) UnitPrice() Money { return NewMoney(l.currency, l.PurchaseLine.UnitPrice) }
+
+// ListPrice is the list price of all, then.
+func (l PurchaseLine) ListPrice() Money { return NewMoney(l.currency, l.Subtotal) }
+
+// Total is what was charged for the line.
+func (l PurchaseLine) Total() Money { return NewMoney(l.currency, l.PurchaseLine.Total) }
+
+// PurchaseConnection is a page of purchases.
+type PurchaseConnection struct {
+	connection[PurchaseEdge, Purchase]
+}
+
+// PurchaseEdge is a purchase in a page.
+type PurchaseEdge struct {
+	Cursor string
+	Node   Purchase
+}
+
+// NewPurchases shows a page of purchases.
+func NewPurchases(
+	p page.Page[*ent.Purchase], count func(context.Context) (int, error), currencies *money.Currencies,
+) PurchaseConnection {
+	return PurchaseConnection{connect(p, count,
+		func(row *ent.Purchase) Purchase { return NewPurchase(row, currencies) },
+		func(cursor string, node Purchase) PurchaseEdge { return PurchaseEdge{cursor, node} },
+	)}
+}
+
+// Quote shows what a basket costs.
+type Quote struct {
+	*checkout.Quote
+	currencies *money.Currencies
+	errors     []UserError
+}
+
+// NewQuote shows a quote, with its refusals as the client sees them.
+func NewQuote(q *checkout.Quote, errors []UserError, currencies *money.Currencies) Quote {
+	return Quote{Quote: q, currencies: currencies, errors: errors}
+}
+
+// Lines are its items.
+func (q Quote) Lines() []QuoteLine {
+	lines := make([]QuoteLine, len(q.Quote.Lines))
+	for i, line := range q.Quote.Lines {
+		lines[i] = QuoteLine{
+			Item:      NewProduct(line.Product, q.currencies),
+			Quantity:  line.Quantity,
+			UnitPrice: NewMoney(q.Currency, line.UnitPrice),
+			ListPrice: NewMoney(q.Currency, line.Subtotal),
+			Total:     NewMoney(q.Currency, line.Total),
+		}
+	}
+	return lines
+}
+
+// QuoteLine is one item of a quote.
+type QuoteLine struct {
+	Item                        Purchasable
+	Quantity                    int64
+	UnitPrice, ListPrice, Total Money
+}
+
+// Subtotal is the sum of the list prices.
+func (q Quote) Subtotal() Money { return NewMoney(q.Currency, q.Quote.Subtotal) }
+
+// Savings are what is taken off.
+func (q Quote) Savings() Money { return NewMoney(q.Currency, q.Quote.Subtotal-q.Quote.Total) }
+
+// Total is what a checkout would charge.
+func (q Quote) Total() Money { return NewMoney(q.Currency, q.Quote.Total) }
+
+// Balance is what is in the viewer's wallet; nil for a visitor.
+func (q Quote) Balance() *Money { return q.orNil(q.Quote.Balance) }
+
+// Shortfall is what is missing in it; nil when nothing is.
+func (q Quote) Shortfall() *Money { return q.orNil(q.Quote.Shortfall) }
+
+func (q Quote) orNil(amount *money.Amount) *Money {
+	if amount == nil {
+		return nil
+	}
+	return new(NewMoney(q.Currency, *amount))
+}
+
+// Rewards are what the purchase would earn; nil when it cannot be made.
+func (q Quote) Rewards() *RewardPreview {
+	if len(q.Refusals) > 0 {
+		return nil
+	}
+	preview := RewardPreview{Points: NewPoints(q.Points), Badges: make([]Badge, len(q.Badges))}
+	for i, b := range q.Badges {
+		preview.Badges[i] = newBadge(b)
+	}
+	return &preview
+}
+
+// ServerTime is the instant at which it was decided.
+func (q Quote) ServerTime() time.Time { return q.At }
+
+// Errors are why a checkout would be refused.
+func (q Quote) Errors() []UserError { return q.errors }
+
+// BadgeAward shows a badge that a shopper has.
+type BadgeAward struct{ *ent.BadgeAward }
+
+// BadgeAwards shows badges.
+func BadgeAwards(rows []*ent.BadgeAward) []BadgeAward {
+	list := make([]BadgeAward, len(rows))
+	for i, row := range rows {
+		list[i] = BadgeAward{row}
+	}
+	return list
+}
+
+// Badge is what was awarded. One that is not given any more keeps its code as its name.
+func (a BadgeAward) Badge() Badge {
+	if b, ok := rewards.BadgeByCode(a.BadgeAward.Badge); ok {
+		return newBadge(b)
+	}
+	return Badge{Code: a.BadgeAward.Badge, Name: a.BadgeAward.Badge}
+}
+
+// PurchaseID is the purchase that earned it.
+func (a BadgeAward) PurchaseID() string { return id.Encode(id.Purchase, a.BadgeAward.PurchaseID) }
+
+func newBadge(b rewards.Badge) Badge {
+	return Badge{Code: b.Code, Name: b.Name, Description: b.Description}
+}
+
+// NewRateLimit shows where a caller stands with a rate limit.
+func NewRateLimit(d guard.Decision) RateLimitStatus {
+	return RateLimitStatus{Limit: d.Limit.Burst, Remaining: d.Remaining, ResetAfterMs: guard.RoundUpMillis(d.ResetAfter)}
+}
+
+// RateLimitStatus is where a caller stands with a rate limit.
+type RateLimitStatus struct {
+	Limit        int
+	Remaining    int
+	ResetAfterMs int64
+}

@@ -1,0 +1,185 @@
+// Package app puts the shop together: configuration, the list of constructors in the order of the floors, the HTTP
+// server around them and the command line in front. The server, the commands and the tests all build the shop here.
+package app
+
+import (
+	"context"
+	"crypto"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"farthing/graph"
+	"farthing/internal/catalog"
+	"farthing/internal/checkout"
+	"farthing/internal/db"
+	"farthing/internal/guard"
+	"farthing/internal/identity"
+	"farthing/internal/money"
+	"farthing/internal/rewards"
+	"farthing/internal/wallet"
+)
+
+// App is a shop that is put together. Close it when done.
+type App struct {
+	Config     Config
+	Logger     *slog.Logger
+	Clock      func() time.Time
+	DB         *db.DB
+	Currencies *money.Currencies
+	Identity   *identity.Service
+	Catalog    *catalog.Service
+	Wallet     *wallet.Service
+	Till       *checkout.Service
+	Limiter    guard.Limiter
+
+	verifier *identity.Verifier
+	redis    redis.UniversalClient
+	metrics  *metrics
+	draining atomic.Bool
+}
+
+// Options are what a shop is built from besides its configuration.
+type Options struct {
+	Logger *slog.Logger
+	// Clock gives the current instant; nil is the machine's clock.
+	Clock func() time.Time
+	// Limiter stands in for the configured one; nil outside tests.
+	Limiter guard.Limiter
+}
+
+// New puts a shop together on a database that is there and migrated.
+func New(ctx context.Context, config Config, o Options) (*App, error) {
+	if o.Clock == nil {
+		o.Clock = time.Now //nolint:forbidigo // The one place where the shop's clock comes from.
+	}
+	a := &App{Config: config, Logger: o.Logger, Clock: o.Clock, Limiter: o.Limiter, metrics: newMetrics()}
+	if err := a.build(ctx); err != nil {
+		return nil, errors.Join(err, a.Close())
+	}
+	return a, nil
+}
+
+func (a *App) build(ctx context.Context) (err error) {
+	if a.Currencies, err = money.ParseCurrencies(a.Config.Currencies); err != nil {
+		return err
+	}
+	rules, err := rewards.ParseRules(a.Config.PointsRates)
+	if err != nil {
+		return err
+	}
+	if a.DB, err = db.Open(ctx, a.Config.Database()); err != nil {
+		return err
+	}
+	pending, err := a.DB.Pending(ctx)
+	if err != nil {
+		return err
+	}
+	if len(pending) > 0 {
+		return fmt.Errorf("the database wants %d migrations: run farthing migrate", len(pending))
+	}
+	if a.verifier, err = a.newVerifier(ctx); err != nil {
+		return err
+	}
+	if a.Limiter == nil {
+		if a.Limiter, err = a.newLimiter(); err != nil {
+			return err
+		}
+	}
+	perShopper, err := guard.ParseLimit(a.Config.RateLimitShopper)
+	if err != nil {
+		return err
+	}
+	perAddress, err := guard.ParseLimit(a.Config.RateLimitAddress)
+	if err != nil {
+		return err
+	}
+	a.Identity = identity.New(a.DB, a.Clock)
+	a.Catalog = catalog.New(a.DB, a.Currencies, a.Clock)
+	a.Wallet = wallet.New(a.DB, a.Currencies, a.Clock)
+	a.Till = checkout.New(a.DB, checkout.Config{
+		Currencies: a.Currencies, Rules: rules, Limiter: a.Limiter, PerShopper: perShopper, PerAddress: perAddress,
+		Clock: a.Clock, Logger: a.Logger, Observe: a.metrics.batch,
+	})
+	return a.Wallet.OpenHouse(ctx)
+}
+
+// newVerifier knows the configured keys or, when there are none, the one that was generated for development.
+func (a *App) newVerifier(ctx context.Context) (*identity.Verifier, error) {
+	keys := identity.KeysConfig{
+		PublicKeyFile: a.Config.AuthPublicKeyFile, JWKSURL: a.Config.AuthJWKSURL,
+		Issuer: a.Config.AuthIssuer, Audience: a.Config.AuthAudience,
+		Leeway: 30 * time.Second, Clock: a.Clock, Logger: a.Logger,
+	}
+	if a.Config.GeneratedKey() {
+		key, created, err := identity.LoadOrCreateSigningKey(a.Config.SigningKeyFile())
+		if err != nil {
+			return nil, err
+		}
+		if created {
+			a.Logger.Info("identity: signing key generated for development", "file", a.Config.SigningKeyFile())
+		}
+		keys.PublicKeys = []crypto.PublicKey{key.Public()}
+	}
+	return identity.NewVerifier(ctx, keys)
+}
+
+// newLimiter counts in Redis when there is one, and in this process otherwise or while Redis is away.
+func (a *App) newLimiter() (guard.Limiter, error) {
+	if a.Config.RateLimit == "off" {
+		a.Logger.Warn("guard: rate limiting is off; do not run a shop like this")
+		return guard.Off{}, nil
+	}
+	local := guard.NewLocal(a.Clock)
+	if a.Config.RedisURL == "" {
+		return local, nil
+	}
+	guard.LogRedisTo(a.Logger)
+	client, err := guard.OpenRedis(a.Config.RedisURL)
+	if err != nil {
+		return nil, err
+	}
+	a.redis = client
+	resilient := guard.NewResilient(guard.NewRedis(client), local, a.Logger, a.Clock)
+	a.metrics.limiter(resilient)
+	return resilient, nil
+}
+
+// GraphQL is the GraphQL endpoint, without the layers of HTTP around it (Handler).
+func (a *App) GraphQL() http.Handler {
+	return graph.NewHandler(&graph.Resolver{
+		DB: a.DB, Currencies: a.Currencies, Clock: a.Clock, Shoppers: a.Identity,
+		Catalog: a.Catalog, Wallets: a.Wallet, Till: a.Till,
+	}, a.Logger, requestID)
+}
+
+// Close serves what is queued at the till and lets go of everything.
+func (a *App) Close() error {
+	if a.Till != nil {
+		a.Till.Close()
+	}
+	var faults []error
+	if a.redis != nil {
+		faults = append(faults, a.redis.Close())
+	}
+	if a.DB != nil {
+		faults = append(faults, a.DB.Close())
+	}
+	return errors.Join(faults...)
+}
+
+// Migrate brings the configured database up to date, and makes the folder for an embedded one.
+func Migrate(ctx context.Context, config Config, logger *slog.Logger) ([]string, error) {
+	if config.Embedded() {
+		if err := os.MkdirAll(config.DataDir, 0o700); err != nil {
+			return nil, fmt.Errorf("make the data folder: %w", err)
+		}
+	}
+	return db.Migrate(ctx, config.Database(), logger)
+}

@@ -1,0 +1,207 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/agnivade/levenshtein"
+	"github.com/caarlos0/env/v11"
+
+	"farthing/internal/guard"
+	"farthing/internal/money"
+	"farthing/internal/rewards"
+)
+
+// Prefix begins the name of every setting in the environment.
+const Prefix = "FARTHING_"
+
+// testPrefix begins the names that only tests read; they are no settings of the shop.
+const testPrefix = Prefix + "TEST_"
+
+// Config is what the environment says. Each field names its variable (without the prefix), its default and what it is
+// for; `farthing config` prints them.
+type Config struct {
+	Listen        string `env:"LISTEN" envDefault:"127.0.0.1:8080" help:"address to serve on"`
+	DataDir       string `env:"DATA_DIR" envDefault:"data" help:"folder of the embedded database and of the generated signing key"`
+	DatabaseURL   string `env:"DATABASE_URL" help:"postgres://… ; unset: SQLite in FARTHING_DATA_DIR" secret:"url"`
+	RedisURL      string `env:"REDIS_URL" help:"redis://… for the rate limiter, several separated by commas for a cluster; unset: counted in this process" secret:"url"`
+	LogLevel      string `env:"LOG_LEVEL" envDefault:"info" help:"debug, info, warn or error"`
+	LogFormat     string `env:"LOG_FORMAT" envDefault:"text" help:"text or json"`
+	MetricsListen string `env:"METRICS_LISTEN" help:"address to serve /metrics on; unset: nowhere"`
+
+	RateLimit        string `env:"RATE_LIMIT" envDefault:"on" help:"on, or off for load tests"`
+	RateLimitShopper string `env:"RATE_LIMIT_SHOPPER" envDefault:"1/s:5" help:"checkouts of one shopper, as RATE/PERIOD:BURST"`
+	RateLimitAddress string `env:"RATE_LIMIT_ADDRESS" envDefault:"10/s:100" help:"checkouts from one client address"`
+	TrustedProxies   string `env:"TRUSTED_PROXIES" help:"networks whose X-Forwarded-For is believed, such as 10.0.0.0/8, separated by commas"`
+
+	Currencies  string `env:"CURRENCIES" envDefault:"USD,EUR,GBP,JPY,KRW,KWD,GEM:0:Gems" help:"currencies of the shop: ISO codes, and CODE:DECIMALS:NAME for its own"`
+	PointsRates string `env:"POINTS_RATES" envDefault:"USD=10,EUR=10,GBP=10,JPY=0.1,KRW=0.01,KWD=30" help:"points that a unit of each currency earns"`
+
+	AuthPublicKeyFile  string `env:"AUTH_PUBLIC_KEY_FILE" help:"PEM file of the keys that tokens are signed with"`
+	AuthJWKSURL        string `env:"AUTH_JWKS_URL" help:"where the issuer of the tokens publishes its keys"`
+	AuthIssuer         string `env:"AUTH_ISSUER" help:"iss that tokens must carry; unset: any"`
+	AuthAudience       string `env:"AUTH_AUDIENCE" envDefault:"farthing" help:"aud that tokens must carry"`
+	AuthSigningKeyFile string `env:"AUTH_SIGNING_KEY_FILE" help:"PEM file of the Ed25519 key that farthing token signs with; unset: one is generated in FARTHING_DATA_DIR"`
+}
+
+// ReadConfig reads the configuration from the environment.
+func ReadConfig(environment []string) (Config, error) {
+	var c Config
+	options := env.Options{Prefix: Prefix, Environment: env.ToMap(environment)}
+	if err := env.ParseWithOptions(&c, options); err != nil {
+		return c, fmt.Errorf("read the environment: %w", err)
+	}
+	return c, c.check()
+}
+
+// check finds everything in the configuration that cannot be meant.
+func (c Config) check() error {
+	var faults []error
+	one := func(name string, err error) {
+		if err != nil {
+			faults = append(faults, fmt.Errorf("%s%s: %w", Prefix, name, err))
+		}
+	}
+	among := func(value string, words ...string) error {
+		if slices.Contains(words, value) {
+			return nil
+		}
+		return fmt.Errorf("want %s, not %q", strings.Join(words, ", "), value)
+	}
+	_, _, err := net.SplitHostPort(c.Listen)
+	one("LISTEN", err)
+	one("LOG_LEVEL", among(c.LogLevel, "debug", "info", "warn", "error"))
+	one("LOG_FORMAT", among(c.LogFormat, "text", "json"))
+	one("RATE_LIMIT", among(c.RateLimit, "on", "off"))
+	_, err = guard.ParseLimit(c.RateLimitShopper)
+	one("RATE_LIMIT_SHOPPER", err)
+	_, err = guard.ParseLimit(c.RateLimitAddress)
+	one("RATE_LIMIT_ADDRESS", err)
+	_, err = guard.ParsePrefixes(c.TrustedProxies)
+	one("TRUSTED_PROXIES", err)
+	_, err = money.ParseCurrencies(c.Currencies)
+	one("CURRENCIES", err)
+	_, err = rewards.ParseRules(c.PointsRates)
+	one("POINTS_RATES", err)
+	if c.GeneratedKey() && !isLoopback(c.Listen) {
+		one("LISTEN", fmt.Errorf("%s is beyond this machine, and tokens are signed with a key that was generated for development: "+
+			"set %[2]sAUTH_PUBLIC_KEY_FILE or %[2]sAUTH_JWKS_URL", c.Listen, Prefix))
+	}
+	return errors.Join(faults...)
+}
+
+// Embedded says whether the shop runs on its own SQLite file, which is the default.
+func (c Config) Embedded() bool { return c.DatabaseURL == "" }
+
+// Database is the address of the database.
+func (c Config) Database() string {
+	if c.Embedded() {
+		return "sqlite:" + filepath.Join(c.DataDir, "farthing.db")
+	}
+	return c.DatabaseURL
+}
+
+// GeneratedKey says whether tokens are verified with the key that was generated for development.
+func (c Config) GeneratedKey() bool { return c.AuthPublicKeyFile == "" && c.AuthJWKSURL == "" }
+
+// SigningKeyFile is where the key is that `farthing token` signs with.
+func (c Config) SigningKeyFile() string {
+	if c.AuthSigningKeyFile != "" {
+		return c.AuthSigningKeyFile
+	}
+	return filepath.Join(c.DataDir, "signing-key.pem")
+}
+
+func isLoopback(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return false
+	}
+	if host == "localhost" {
+		return true
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.IsLoopback()
+}
+
+// Unknown gives a warning for every name in the environment that looks like a setting and is none, with the name that was
+// probably meant.
+func Unknown(environment []string) []string {
+	var known, warnings []string
+	for field := range reflect.TypeFor[Config]().Fields() {
+		known = append(known, Prefix+field.Tag.Get("env"))
+	}
+	for _, entry := range environment {
+		name, _, _ := strings.Cut(entry, "=")
+		if !strings.HasPrefix(name, Prefix) || strings.HasPrefix(name, testPrefix) || slices.Contains(known, name) {
+			continue
+		}
+		closest := slices.MinFunc(known, func(a, b string) int {
+			return levenshtein.ComputeDistance(a, name) - levenshtein.ComputeDistance(b, name)
+		})
+		const near = 6
+		warning := name + " is not a setting"
+		if levenshtein.ComputeDistance(closest, name) <= near {
+			warning += "; did you mean " + closest + "?"
+		}
+		warnings = append(warnings, warning)
+	}
+	slices.Sort(warnings)
+	return warnings
+}
+
+// Print writes every setting: its name, what is in force, where that comes from and what it is for. Secrets are masked.
+func (c Config) Print(w io.Writer, environment []string) error {
+	set := env.ToMap(environment)
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	_, _ = fmt.Fprintln(table, "NAME\tVALUE\tFROM\tMEANING")
+	values := reflect.ValueOf(c)
+	for field := range values.Type().Fields() {
+		name, from := Prefix+field.Tag.Get("env"), "default"
+		if _, ok := set[name]; ok {
+			from = "environment"
+		}
+		value := values.FieldByIndex(field.Index).String()
+		switch {
+		case value == "":
+			value = "-"
+		case field.Tag.Get("secret") != "":
+			value = mask(value)
+		}
+		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", name, value, from, field.Tag.Get("help"))
+	}
+	return table.Flush()
+}
+
+// mask hides what is secret in an address: everything but its scheme and its host. An address that cannot be taken
+// apart is hidden whole.
+func mask(addresses string) string {
+	masked := make([]string, 0, 1)
+	for address := range strings.SplitSeq(addresses, ",") {
+		scheme, rest, ok := strings.Cut(strings.TrimSpace(address), "://")
+		if !ok {
+			masked = append(masked, "***")
+			continue
+		}
+		rest, _, _ = strings.Cut(rest, "?")
+		path := ""
+		if at := strings.LastIndex(rest, "@"); at >= 0 {
+			rest = rest[at+1:]
+			path = "***@"
+		}
+		masked = append(masked, scheme+"://"+path+rest)
+	}
+	return strings.Join(masked, ",")
+}
+
+// Environment is the process's own.
+func Environment() []string { return os.Environ() } //nolint:forbidigo // The one place that reads it.

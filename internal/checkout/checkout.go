@@ -1,0 +1,222 @@
+// Package checkout is the sale: what a basket costs, and buying it.
+//
+// It promises that a checkout happens all or not at all, exactly once for every idempotency key, at the price that the
+// client has shown, and never for a good that is owned already (rules 7–12). Everything it does for one purchase (claim
+// of the key, debit, entitlements, points, badges, the event for others) is one transaction.
+//
+// Requests go through a till, which takes those that came while the last transaction was committing into one: it loads
+// what they need under lock, decides on each in plain Go, writes what was decided set-wise and commits (till.go,
+// decide.go). The same prices stand behind a quote and a checkout, so that they cannot disagree (price.go).
+package checkout
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/google/uuid"
+
+	"farthing/ent"
+	"farthing/internal/actor"
+	"farthing/internal/db"
+	"farthing/internal/fault"
+	"farthing/internal/guard"
+	"farthing/internal/id"
+	"farthing/internal/idempotency"
+	"farthing/internal/money"
+	"farthing/internal/rewards"
+)
+
+// operation is the name under which a checkout claims its key.
+const operation = "checkout"
+
+// Config is what the shop decides about checkouts.
+type Config struct {
+	// Currencies are those that the shop trades in.
+	Currencies *money.Currencies
+	// Rules are what buying earns.
+	Rules rewards.Rules
+	// Limiter decides how many checkouts may come.
+	Limiter guard.Limiter
+	// PerShopper and PerAddress are the limits by shopper and by client address.
+	PerShopper, PerAddress guard.Limit
+	// Clock gives the current instant.
+	Clock func() time.Time
+	// Logger hears of batches that had to be taken apart.
+	Logger *slog.Logger
+	// Observe is told about every batch, for metrics; may be nil.
+	Observe func(Batch)
+}
+
+// Service is the verbs of the sale.
+type Service struct {
+	db *db.DB
+	Config
+	till *till
+}
+
+// New makes the service and opens its till. Close it when done.
+func New(d *db.DB, config Config) *Service {
+	s := &Service{db: d, Config: config}
+	s.till = openTill(s.run, config.Clock)
+	return s
+}
+
+// Close closes the till: what is queued is still served, what comes later is refused as OVERLOADED.
+func (s *Service) Close() { s.till.close() }
+
+// Input is a checkout as the client asked for it.
+type Input struct {
+	IdempotencyKey string
+	Basket         Basket
+	// ExpectedTotal is the total that the client has shown.
+	ExpectedTotal money.Amount
+	// Malformed is what the door could not read of the input; it is refused together with all else that is wrong.
+	Malformed fault.List
+}
+
+// Result is what became of a checkout.
+type Result struct {
+	// Purchase is the record, with its lines, entitlements and badges; nil when the checkout was refused.
+	Purchase *ent.Purchase
+	// Replayed says that the key had been used before, and this is the purchase of that time.
+	Replayed bool
+	// Wallet is the wallet that was paid from, as it is now; nil when there is none (a free purchase needs none).
+	Wallet *ent.Account
+	// Points is how many points the shopper has now.
+	Points money.Amount
+	// Limit is where the caller stands with the rate limit. It is there for refusals too.
+	Limit guard.Decision
+}
+
+// Checkout buys a basket for the shopper who calls.
+//
+// A caller who goes away abandons the waiting, never the purchase: it is then either made or not, and a repeat with the
+// same key tells which.
+func (s *Service) Checkout(ctx context.Context, in Input) (Result, error) {
+	caller := actor.From(ctx)
+	decision, err := s.limit(ctx, caller)
+	if err != nil {
+		return Result{}, err
+	}
+	result := Result{Limit: decision}
+	fingerprint, err := in.fingerprint()
+	if err != nil {
+		return result, err
+	}
+	r := &request{
+		claim: idempotency.Claim{
+			Key:         idempotency.Key{ShopperID: caller.ShopperID, Operation: operation, Text: in.IdempotencyKey},
+			Fingerprint: fingerprint, ResultID: id.New(),
+		},
+		basket: in.Basket, expected: in.ExpectedTotal, actor: caller.Name(),
+		done: make(chan struct{}),
+	}
+	if err := s.validate(in); err != nil {
+		return s.unlessRepeated(ctx, r, result, err)
+	}
+	if !decision.Allowed {
+		return s.unlessRepeated(ctx, r, result, decision.Err())
+	}
+	if err := s.till.do(ctx, r); err != nil {
+		return result, err
+	}
+	return s.answer(ctx, r, result)
+}
+
+// limit asks the rate limiter, by shopper and by client address.
+func (s *Service) limit(ctx context.Context, caller actor.Actor) (guard.Decision, error) {
+	buckets := []guard.Bucket{
+		guard.ByShopper(operation, caller.ShopperID, s.PerShopper),
+		guard.ByAddress(operation, caller.Address, s.PerAddress),
+	}
+	decision, err := s.Limiter.Allow(ctx, buckets...)
+	if err != nil {
+		return decision, fmt.Errorf("ask the rate limiter: %w", err)
+	}
+	return decision, nil
+}
+
+// unlessRepeated refuses a checkout before it comes to the till: one that came too soon, or that is wrong by itself. A
+// repeat of a committed purchase is let through. It costs one look-up, and a client that lost the answer must be able to
+// learn it, even when the shop has meanwhile given up the currency.
+func (s *Service) unlessRepeated(ctx context.Context, r *request, result Result, refusal error) (Result, error) {
+	if idempotency.Validate("idempotencyKey", r.claim.Text) != nil {
+		return result, refusal
+	}
+	claims, err := idempotency.Find(ctx, s.db.Client(), r.claim.Key)
+	if err != nil {
+		return result, err
+	}
+	if earlier, ok := claims[r.claim.Key]; ok && earlier.Fingerprint == r.claim.Fingerprint {
+		r.outcome = replay(r, earlier)
+		return s.answer(ctx, r, result)
+	}
+	return result, refusal
+}
+
+// answer turns the outcome of a request into what the caller sees.
+func (s *Service) answer(ctx context.Context, r *request, result Result) (Result, error) {
+	o := r.outcome
+	switch {
+	case o.err != nil:
+		return result, o.err
+	case o.purchase != nil:
+		result.Purchase, result.Wallet, result.Points = o.purchase, o.wallet, o.points
+		return result, nil
+	}
+	// A repeat: the purchase is read as it was recorded, the wallet and the points as they are now.
+	client, shopper := s.db.Client(), r.claim.ShopperID
+	purchase, err := ByID(ctx, client, shopper, o.recorded)
+	if err != nil {
+		return result, err
+	}
+	book, err := s.book(ctx, client, shopper)
+	if err != nil {
+		return result, err
+	}
+	result.Purchase, result.Replayed = purchase, o.replayed
+	result.Wallet, result.Points = book.Wallet(shopper, purchase.Currency), book.Points(shopper)
+	return result, nil
+}
+
+// validate finds everything that is wrong with an input by itself.
+func (s *Service) validate(in Input) error {
+	faults := in.Malformed
+	faults.AddIf(idempotency.Validate("idempotencyKey", in.IdempotencyKey))
+	in.Basket.validate(&faults, s.Currencies)
+	if currency, traded := s.Currencies.Lookup(in.Basket.Currency); traded {
+		switch {
+		case in.ExpectedTotal < 0:
+			faults.Add(fault.Input("expectedTotal", "A total is not below 0."))
+		case !currency.IsWhole(in.ExpectedTotal):
+			faults.Add(fault.Input("expectedTotal", "%s has %d decimals.", currency.Code, currency.MinorUnit))
+		}
+	}
+	return faults.Err()
+}
+
+// fingerprint is over what the client sent: the currency, the total it showed, and the basket with equal items put
+// together and sorted, so that the order in which a client lists them makes no other request.
+func (in Input) fingerprint() (idempotency.Fingerprint, error) {
+	return idempotency.FingerprintOf(in.Basket.Currency, in.ExpectedTotal, in.Basket.canonical())
+}
+
+// now is the current instant as both stores keep it.
+func (s *Service) now() time.Time { return s.Clock().UTC().Truncate(time.Microsecond) }
+
+// ids lists what some requests name, each once.
+func ids[T any](of []T, name func(T) []uuid.UUID) []uuid.UUID {
+	seen := map[uuid.UUID]bool{}
+	var list []uuid.UUID
+	for _, one := range of {
+		for _, id := range name(one) {
+			if !seen[id] {
+				seen[id] = true
+				list = append(list, id)
+			}
+		}
+	}
+	return list
+}

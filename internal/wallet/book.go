@@ -1,0 +1,261 @@
+package wallet
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"farthing/ent"
+	"farthing/ent/account"
+	"farthing/ent/transfer"
+	"farthing/internal/fault"
+	"farthing/internal/id"
+	"farthing/internal/money"
+)
+
+// Origins is an amount by where its value came from (rule 26).
+type Origins struct {
+	// Paid was paid for by the shopper.
+	Paid money.Amount
+	// Promotional was given by the shop.
+	Promotional money.Amount
+	// Gift was given by another shopper.
+	Gift money.Amount
+	// Refund came back from a purchase.
+	Refund money.Amount
+}
+
+// Total is the whole amount.
+func (o Origins) Total() money.Amount { return o.Paid + o.Promotional + o.Gift + o.Refund }
+
+// Take splits off an amount: promotional value goes first, then gifts, refunds and at last what was paid for, so that
+// what can never be paid out is spent before what could. The amount must not be more than the total.
+func (o Origins) Take(amount money.Amount) Origins {
+	var taken Origins
+	for _, part := range []struct{ from, to *money.Amount }{
+		{&o.Promotional, &taken.Promotional}, {&o.Gift, &taken.Gift}, {&o.Refund, &taken.Refund}, {&o.Paid, &taken.Paid},
+	} {
+		*part.to = min(*part.from, amount)
+		amount -= *part.to
+	}
+	return taken
+}
+
+// OriginsOf reads the parts of an account's balance.
+func OriginsOf(a *ent.Account) Origins {
+	return Origins{Paid: a.Paid, Promotional: a.Promotional, Gift: a.Gift, Refund: a.Refund}
+}
+
+// Entry is what a transfer says of itself besides who, whom and how much.
+type Entry struct {
+	// ID is chosen by the caller where it must be known beforehand; otherwise one is made.
+	ID uuid.UUID
+	// Kind is what the movement is for.
+	Kind transfer.Kind
+	// PurchaseID is the purchase that it belongs to; nil for none.
+	PurchaseID *uuid.UUID
+	// Rule is the rule that awarded it, for points.
+	Rule string
+	// CorrectsID is the transfer that it corrects; nil for none.
+	CorrectsID *uuid.UUID
+	// Reference is the caller's own name for it.
+	Reference string
+	// Reason is why a person did it.
+	Reason string
+	// Actor is the subject of whoever asked for it.
+	Actor string
+}
+
+// owner names an account of a shopper.
+type owner struct {
+	shopper uuid.UUID
+	kind    account.Kind
+	code    money.Code
+}
+
+// Book is the accounts of some shoppers as they are under lock, and the transfers that are decided but not yet written.
+// Deciding is pure: Debit and Credit change the book alone, in the order of their calls; Apply writes it all at once.
+type Book struct {
+	at        time.Time
+	accounts  map[owner]*ent.Account
+	changed   map[uuid.UUID]*ent.Account
+	transfers []*ent.Transfer
+}
+
+// Load opens the book of some shoppers. The caller holds their locks (identity.Lock) when it will write, and gives the
+// instant that all transfers will bear.
+func Load(ctx context.Context, client *ent.Client, at time.Time, shoppers ...uuid.UUID) (*Book, error) {
+	rows, err := client.Account.Query().Where(account.ShopperIDIn(shoppers...)).All(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("load accounts: %w", err)
+	}
+	return NewBook(at, rows...), nil
+}
+
+// NewBook opens a book with these accounts of shoppers, which are the book's from now on.
+func NewBook(at time.Time, accounts ...*ent.Account) *Book {
+	b := &Book{at: at, accounts: make(map[owner]*ent.Account, len(accounts)), changed: map[uuid.UUID]*ent.Account{}}
+	for _, a := range accounts {
+		b.accounts[owner{*a.ShopperID, a.Kind, a.Currency}] = a
+	}
+	return b
+}
+
+// Wallet is a shopper's wallet as the book has it now, as a copy; nil when there is none yet.
+func (b *Book) Wallet(shopper uuid.UUID, code money.Code) *ent.Account {
+	return b.copyOf(owner{shopper, account.KindWALLET, code})
+}
+
+// Points is how many points a shopper has.
+func (b *Book) Points(shopper uuid.UUID) money.Amount {
+	if a := b.copyOf(owner{shopper, account.KindPOINTS, money.PointsCode}); a != nil {
+		return a.Balance
+	}
+	return 0
+}
+
+func (b *Book) copyOf(o owner) *ent.Account {
+	a, ok := b.accounts[o]
+	if !ok {
+		return nil
+	}
+	c := *a
+	return &c
+}
+
+// Shortage is what an InsufficientFunds fault tells.
+type Shortage struct {
+	Balance, Required, Shortfall money.Amount
+	Currency                     money.Code
+}
+
+// Affords says whether a wallet holds an amount: nil, or the refusal to show.
+func (b *Book) Affords(shopper uuid.UUID, code money.Code, amount money.Amount) *fault.Fault {
+	var balance money.Amount
+	if a, ok := b.accounts[owner{shopper, account.KindWALLET, code}]; ok {
+		balance = a.Balance
+	}
+	if balance >= amount {
+		return nil
+	}
+	short := Shortage{Balance: balance, Required: amount, Shortfall: amount - balance, Currency: code}
+	return fault.New(fault.InsufficientFunds, "The %s wallet holds less than what is to be taken from it.", code).With(short)
+}
+
+// Debit moves an amount of more than zero out of a shopper's wallet to an account of the house, and tells which value
+// was taken. A wallet that holds too little is a fault, and nothing is moved.
+func (b *Book) Debit(shopper uuid.UUID, code money.Code, amount money.Amount, to account.Kind, entry Entry) (Origins, error) {
+	if amount <= 0 {
+		return Origins{}, fmt.Errorf("debit %s %s: a transfer moves more than 0", amount, code)
+	}
+	if short := b.Affords(shopper, code, amount); short != nil {
+		return Origins{}, short
+	}
+	a := b.accounts[owner{shopper, account.KindWALLET, code}]
+	taken := OriginsOf(a).Take(amount)
+	t := b.transfer(code, taken, entry)
+	a.Balance -= amount
+	a.Paid, a.Promotional, a.Gift, a.Refund = a.Paid-taken.Paid, a.Promotional-taken.Promotional, a.Gift-taken.Gift, a.Refund-taken.Refund
+	a.Seq++
+	t.DebitAccountID, t.DebitSeq, t.DebitBalance = a.ID, new(a.Seq), new(a.Balance)
+	t.CreditAccountID = House(to, code)
+	b.post(a, t)
+	return taken, nil
+}
+
+// Credit moves value from an account of the house into a shopper's wallet, which is opened when it is the first in the
+// currency. The total is more than zero; a wallet that would hold more than an amount can be is a fault.
+func (b *Book) Credit(shopper uuid.UUID, code money.Code, value Origins, from account.Kind, entry Entry) error {
+	return b.credit(owner{shopper, account.KindWALLET, code}, value, from, entry)
+}
+
+// Award gives a shopper points, more than zero.
+func (b *Book) Award(shopper uuid.UUID, points money.Amount, entry Entry) error {
+	return b.credit(owner{shopper, account.KindPOINTS, money.PointsCode}, Origins{Promotional: points}, account.KindMINT, entry)
+}
+
+func (b *Book) credit(o owner, value Origins, from account.Kind, entry Entry) error {
+	if min(value.Paid, value.Promotional, value.Gift, value.Refund) < 0 || value.Total() <= 0 {
+		return fmt.Errorf("credit %s %s: a transfer moves more than 0, and of no origin less", value.Total(), o.code)
+	}
+	a, ok := b.accounts[o]
+	if !ok {
+		a = &ent.Account{ID: id.New(), ShopperID: new(o.shopper), Kind: o.kind, Currency: o.code, CreatedAt: b.at}
+	}
+	if _, err := a.Balance.Plus(value.Total()); err != nil {
+		return fault.Input("amount", "No wallet can hold that much.")
+	}
+	b.accounts[o] = a
+	t := b.transfer(o.code, value, entry)
+	a.Balance += value.Total()
+	a.Paid, a.Promotional, a.Gift, a.Refund = a.Paid+value.Paid, a.Promotional+value.Promotional, a.Gift+value.Gift, a.Refund+value.Refund
+	a.Seq++
+	t.DebitAccountID = House(from, o.code)
+	t.CreditAccountID, t.CreditSeq, t.CreditBalance = a.ID, new(a.Seq), new(a.Balance)
+	b.post(a, t)
+	return nil
+}
+
+func (b *Book) transfer(code money.Code, value Origins, entry Entry) *ent.Transfer {
+	if entry.ID == uuid.Nil {
+		entry.ID = id.New()
+	}
+	return &ent.Transfer{
+		ID: entry.ID, Kind: entry.Kind, Currency: code,
+		Amount: value.Total(), Paid: value.Paid, Promotional: value.Promotional, Gift: value.Gift, Refund: value.Refund,
+		PurchaseID: entry.PurchaseID, Rule: entry.Rule, CorrectsID: entry.CorrectsID,
+		Reference: entry.Reference, Reason: entry.Reason, Actor: entry.Actor, CreatedAt: b.at,
+	}
+}
+
+func (b *Book) post(a *ent.Account, t *ent.Transfer) {
+	b.changed[a.ID] = a
+	b.transfers = append(b.transfers, t)
+}
+
+// Apply writes what was decided: every changed account once, in the order of ids, and every transfer. The CHECK and
+// UNIQUE constraints of both tables are the guard behind the book's own arithmetic: a balance below zero, or two
+// transfers with one number, roll everything back.
+func (b *Book) Apply(ctx context.Context, tx *ent.Tx) error {
+	if len(b.transfers) == 0 {
+		return nil
+	}
+	changed := make([]*ent.Account, 0, len(b.changed))
+	for _, a := range b.changed {
+		changed = append(changed, a)
+	}
+	slices.SortFunc(changed, func(a, c *ent.Account) int { return cmp.Compare(a.ID.String(), c.ID.String()) })
+	accounts := make([]*ent.AccountCreate, len(changed))
+	for i, a := range changed {
+		accounts[i] = tx.Account.Create().
+			SetID(a.ID).SetShopperID(*a.ShopperID).SetKind(a.Kind).SetCurrency(a.Currency).
+			SetBalance(a.Balance).SetPaid(a.Paid).SetPromotional(a.Promotional).SetGift(a.Gift).SetRefund(a.Refund).
+			SetSeq(a.Seq).SetCreatedAt(a.CreatedAt)
+	}
+	// One statement opens the new accounts and sets the old ones. Setting a balance outright, rather than adding to it,
+	// is right only because the shopper's lock has been held since the book was loaded.
+	err := tx.Account.CreateBulk(accounts...).OnConflictColumns(account.FieldID).Update(func(u *ent.AccountUpsert) {
+		u.UpdateBalance().UpdatePaid().UpdatePromotional().UpdateGift().UpdateRefund().UpdateSeq()
+	}).Exec(ctx)
+	if err != nil {
+		return fmt.Errorf("write accounts: %w", err)
+	}
+	transfers := make([]*ent.TransferCreate, len(b.transfers))
+	for i, t := range b.transfers {
+		transfers[i] = tx.Transfer.Create().
+			SetID(t.ID).SetKind(t.Kind).SetCurrency(t.Currency).
+			SetAmount(t.Amount).SetPaid(t.Paid).SetPromotional(t.Promotional).SetGift(t.Gift).SetRefund(t.Refund).
+			SetDebitAccountID(t.DebitAccountID).SetNillableDebitSeq(t.DebitSeq).SetNillableDebitBalance(t.DebitBalance).
+			SetCreditAccountID(t.CreditAccountID).SetNillableCreditSeq(t.CreditSeq).SetNillableCreditBalance(t.CreditBalance).
+			SetNillablePurchaseID(t.PurchaseID).SetRule(t.Rule).SetNillableCorrectsID(t.CorrectsID).
+			SetReference(t.Reference).SetReason(t.Reason).SetActor(t.Actor).SetCreatedAt(t.CreatedAt)
+	}
+	if err := tx.Transfer.CreateBulk(transfers...).Exec(ctx); err != nil {
+		return fmt.Errorf("write transfers: %w", err)
+	}
+	return nil
+}
