@@ -17,11 +17,11 @@ import (
 )
 
 // node shows the thing that an id names, whatever it is; nil when there is none. What belongs to another shopper answers
-// just like what does not exist (rule 28).
-func (r *Resolver) node(ctx context.Context, text string) (model.Node, error) {
+// just like what does not exist (rule 28). The path is where the id stands in the input.
+func (r *Resolver) node(ctx context.Context, path, text string) (model.Node, error) {
 	kind, named, err := id.Decode(text)
 	if err != nil {
-		return nil, fault.Input("id", "%s.", err)
+		return nil, fault.Input(path, "%s.", err)
 	}
 	found, err := r.nodeOf(ctx, kind, named)
 	if fault.Is(err, fault.NotFound) {

@@ -7,6 +7,7 @@ package graph
 
 import (
 	"context"
+	"strconv"
 	"time"
 
 	"farthing/graph/generated"
@@ -16,7 +17,7 @@ import (
 )
 
 func (r *queryResolver) Node(ctx context.Context, id string) (model.Node, error) {
-	return r.node(ctx, id)
+	return r.node(ctx, "id", id)
 }
 
 func (r *queryResolver) Nodes(ctx context.Context, ids []string) ([]model.Node, error) {
@@ -26,7 +27,7 @@ func (r *queryResolver) Nodes(ctx context.Context, ids []string) ([]model.Node, 
 	nodes := make([]model.Node, len(ids))
 	var err error
 	for i, one := range ids {
-		if nodes[i], err = r.node(ctx, one); err != nil {
+		if nodes[i], err = r.node(ctx, "ids."+strconv.Itoa(i), one); err != nil {
 			return nil, err
 		}
 	}

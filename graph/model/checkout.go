@@ -205,7 +205,7 @@ func (q Quote) orNil(amount *money.Amount) *Money {
 
 // Rewards are what the purchase would earn; nil when it cannot be made.
 func (q Quote) Rewards() *RewardPreview {
-	if len(q.Refusals) > 0 {
+	if len(q.errors) > 0 {
 		return nil
 	}
 	preview := RewardPreview{Points: NewPoints(q.Points), Badges: make([]Badge, len(q.Badges))}

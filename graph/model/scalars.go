@@ -2,7 +2,6 @@ package model
 
 import (
 	"encoding/json"
-	"fmt"
 	"io"
 	"strconv"
 	"strings"
@@ -17,9 +16,9 @@ import (
 )
 
 // bad is the error of a scalar that cannot be read. gqlgen adds the path of the field.
-func bad(format string, args ...any) error {
+func bad(message string) error {
 	return &gqlerror.Error{
-		Message:    fmt.Sprintf(format, args...),
+		Message:    message,
 		Extensions: map[string]any{"code": string(fault.InvalidInput)},
 	}
 }
@@ -105,13 +104,12 @@ func UnmarshalCurrencyCode(v any) (money.Code, error) {
 	if !ok {
 		return "", bad("A currency code is a string, such as \"USD\".")
 	}
-	code, err := money.ParseCode(text)
-	if err != nil {
-		// Quoted and cut, it is the code of nothing, and may be shown in the refusal.
-		const longest = 20
-		return money.Code(strconv.QuoteToASCII(text[:min(len(text), longest)])), nil
+	if code, err := money.ParseCode(text); err == nil {
+		return code, nil
 	}
-	return code, nil
+	// Quoted and cut, it is the code of nothing, and may be shown in the refusal.
+	const longest = 20
+	return money.Code(strconv.QuoteToASCII(text[:min(len(text), longest)])), nil
 }
 
 // MarshalLanguageTag writes a language tag.

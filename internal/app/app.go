@@ -57,7 +57,7 @@ type Options struct {
 // New puts a shop together on a database that is there and migrated.
 func New(ctx context.Context, config Config, o Options) (*App, error) {
 	if o.Clock == nil {
-		o.Clock = time.Now //nolint:forbidigo // The one place where the shop's clock comes from.
+		o.Clock = time.Now
 	}
 	a := &App{Config: config, Logger: o.Logger, Clock: o.Clock, Limiter: o.Limiter, metrics: newMetrics()}
 	if err := a.build(ctx); err != nil {

@@ -83,7 +83,7 @@ func (p Process) configured() (Config, *slog.Logger, error) {
 	}
 	logger := NewLogger(p.Stderr, config)
 	for _, warning := range Unknown(p.Environment) {
-		logger.Warn("config: " + warning)
+		logger.Warn("config: unknown name in the environment", "warning", warning)
 	}
 	return config, logger, nil
 }
@@ -115,7 +115,7 @@ func (p Process) migrate(cmd *cobra.Command, _ []string) error {
 	return nil
 }
 
-func (p Process) config(cmd *cobra.Command, _ []string) error {
+func (p Process) config(*cobra.Command, []string) error {
 	config, _, err := p.configured()
 	if err != nil {
 		return err
@@ -207,7 +207,7 @@ func mint(config Config, subject string, roles []actor.Role, ttl time.Duration) 
 	}
 	return identity.Mint(key, identity.MintInput{
 		Subject: subject, Roles: roles, Issuer: config.AuthIssuer, Audience: config.AuthAudience,
-		TTL: ttl, Now: time.Now(), //nolint:forbidigo // A token is made now.
+		TTL: ttl, Now: time.Now(),
 	})
 }
 

@@ -6,7 +6,6 @@ import (
 	"io"
 	"net"
 	"net/netip"
-	"os"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -202,6 +201,3 @@ func mask(addresses string) string {
 	}
 	return strings.Join(masked, ",")
 }
-
-// Environment is the process's own.
-func Environment() []string { return os.Environ() } //nolint:forbidigo // The one place that reads it.

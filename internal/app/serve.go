@@ -37,7 +37,7 @@ const demoTokenTTL = 30 * 24 * time.Hour
 
 // serve serves the shop until ctx ends, and then stops without dropping anybody.
 func (p Process) serve(cmd *cobra.Command, _ []string) error {
-	began := time.Now() //nolint:forbidigo // Only to tell how long it took.
+	began := time.Now()
 	ctx := cmd.Context()
 	a, err := p.open(ctx)
 	if err != nil {
@@ -63,7 +63,7 @@ func (p Process) serve(cmd *cobra.Command, _ []string) error {
 		}
 		defer stop()
 	}
-	p.welcome(listener.Addr().String(), page, time.Since(began)) //nolint:forbidigo // As above.
+	p.welcome(listener.Addr().String(), page, time.Since(began))
 	return a.listen(ctx, listener, handler)
 }
 
@@ -142,24 +142,31 @@ func (a *App) openPage(ctx context.Context) (page, error) {
 }
 
 // seedIfEmpty sets up the demonstration in a shop that has nothing yet: no product, not even an archived one, and nobody
-// who ever called.
+// who ever called. Where it was begun before, it is completed.
 func (a *App) seedIfEmpty(ctx context.Context) error {
-	products, err := a.DB.Client().Product.Query().Exist(ctx)
+	client := a.DB.Client()
+	begun, err := demo.Begun(ctx, client)
+	if err != nil {
+		return err
+	}
+	products, err := client.Product.Query().Exist(ctx)
 	if err != nil {
 		return fmt.Errorf("look for products: %w", err)
 	}
-	shoppers, err := a.DB.Client().Shopper.Query().Exist(ctx)
+	shoppers, err := client.Shopper.Query().Exist(ctx)
 	if err != nil {
 		return fmt.Errorf("look for shoppers: %w", err)
 	}
-	if products || shoppers {
+	if (products || shoppers) && !begun {
 		return nil
 	}
 	report, err := demo.Seed(ctx, a.demoShop())
 	if err != nil {
 		return err
 	}
-	a.Logger.Info("demo: shop set up", "products", report.Products, "purchases", report.Purchases)
+	if report != (demo.Report{}) {
+		a.Logger.Info("demo: shop set up", "products", report.Products, "purchases", report.Purchases)
+	}
 	return nil
 }
 

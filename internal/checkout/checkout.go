@@ -101,17 +101,9 @@ func (s *Service) Checkout(ctx context.Context, in Input) (Result, error) {
 		return Result{}, err
 	}
 	result := Result{Limit: decision}
-	fingerprint, err := in.fingerprint()
+	r, err := newRequest(caller, in)
 	if err != nil {
 		return result, err
-	}
-	r := &request{
-		claim: idempotency.Claim{
-			Key:         idempotency.Key{ShopperID: caller.ShopperID, Operation: operation, Text: in.IdempotencyKey},
-			Fingerprint: fingerprint, ResultID: id.New(),
-		},
-		basket: in.Basket, expected: in.ExpectedTotal, actor: caller.Name(),
-		done: make(chan struct{}),
 	}
 	if err := s.validate(in); err != nil {
 		return s.unlessRepeated(ctx, r, result, err)
@@ -123,6 +115,22 @@ func (s *Service) Checkout(ctx context.Context, in Input) (Result, error) {
 		return result, err
 	}
 	return s.answer(ctx, r, result)
+}
+
+// newRequest makes of an input what comes to the till. The purchase's id is chosen here, before the first attempt.
+func newRequest(caller actor.Actor, in Input) (*request, error) {
+	fingerprint, err := in.fingerprint()
+	if err != nil {
+		return nil, err
+	}
+	return &request{
+		claim: idempotency.Claim{
+			Key:         idempotency.Key{ShopperID: caller.ShopperID, Operation: operation, Text: in.IdempotencyKey},
+			Fingerprint: fingerprint, ResultID: id.New(),
+		},
+		basket: in.Basket, expected: in.ExpectedTotal, actor: caller.Name(),
+		done: make(chan struct{}),
+	}, nil
 }
 
 // limit asks the rate limiter, by shopper and by client address.

@@ -127,7 +127,7 @@ func (st *state) decide(r *request) (outcome, error) {
 		owned:    func(id uuid.UUID) *ent.Entitlement { return st.owned[held.Good{ShopperID: shopper, ProductID: id}] },
 	}, st.now)
 	if err != nil {
-		return refused(tooDear()), nil
+		return refused(tooDear()), nil //nolint:nilerr // A price beyond all amounts is a refusal, and so an outcome.
 	}
 	if err := pricing.Refusals.Err(); err != nil {
 		return refused(err), nil
@@ -142,7 +142,7 @@ func (st *state) decide(r *request) (outcome, error) {
 	}
 	points, err := st.earns(shopper, pricing)
 	if err != nil {
-		return refused(fault.New(fault.InvalidInput, "The purchase earns more points than a shopper can have.").At("items")), nil
+		return refused(fault.New(fault.InvalidInput, "The purchase earns more points than a shopper can have.").At("items")), nil //nolint:nilerr // As above.
 	}
 	return st.sell(r, pricing, points)
 }

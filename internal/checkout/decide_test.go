@@ -30,7 +30,7 @@ func TestDecide(t *testing.T) {
 	traded, earned := currencies(t, "USD,KRW"), rules(t, "USD=10,KRW=0.01")
 	rapid.Check(t, func(t *rapid.T) {
 		w := newWorld(t, traded, earned)
-		for range rapid.IntRange(1, 6).Draw(t, "batches") {
+		for range rapid.IntRange(1, 8).Draw(t, "batches") {
 			batch := rapid.SliceOfN(rapid.Custom(w.drawRequest), 1, 10).Draw(t, "batch")
 			if rapid.IntRange(0, 3).Draw(t, "rolled back") == 0 {
 				st := w.load()
@@ -48,7 +48,6 @@ func TestDecide(t *testing.T) {
 					t.Fatal(err)
 				}
 				want := w.model.decide(r, w.goods)
-				fmt.Println("OUT", strings.Fields(want)[0])
 				if got := o.String(); got != want {
 					t.Fatalf("%s: got %s, want %s", r, got, want)
 				}
@@ -109,6 +108,7 @@ type world struct {
 	badges     map[rewards.Held]bool
 	ordinals   map[uuid.UUID]int64
 	model      model
+	sent       []drawn
 }
 
 func newWorld(t *rapid.T, traded *money.Currencies, earned rewards.Rules) *world {
@@ -130,18 +130,23 @@ func newWorld(t *rapid.T, traded *money.Currencies, earned rewards.Rules) *world
 		m := &modelShopper{wallets: map[money.Code]wallet.Origins{}, owned: map[uuid.UUID]bool{}, keys: map[string]modelPurchase{}}
 		w.model[s] = m
 		for _, code := range []money.Code{"USD", "KRW"} {
-			if rapid.IntRange(0, 3).Draw(t, "has no wallet") == 0 {
+			if rarely(t, "has no wallet") {
 				continue
 			}
+			step := map[money.Code]money.Amount{"USD": money.Unit / 100, "KRW": money.Unit}[code]
 			o := wallet.Origins{
-				Paid:        money.Amount(rapid.Int64Range(0, 2000).Draw(t, "paid")) * money.Unit / 100,
-				Promotional: money.Amount(rapid.Int64Range(0, 300).Draw(t, "promotional")) * money.Unit / 100,
+				Paid:        money.Amount(5_000-rapid.Int64Range(0, 5_000).Draw(t, "less")) * step,
+				Promotional: money.Amount(rapid.Int64Range(0, 300).Draw(t, "promotional")) * step,
 			}
 			m.wallets[code] = o
 			w.accounts = append(w.accounts, &ent.Account{
 				ID: id.New(), ShopperID: new(s), Kind: account.KindWALLET, Currency: code,
 				Balance: o.Total(), Paid: o.Paid, Promotional: o.Promotional,
 			})
+		}
+		if i == 1 { // is about to earn the second badge
+			m.bought, w.ordinals[s] = 8, 8
+			w.badges[rewards.Held{ShopperID: s, Badge: "first-purchase"}] = true
 		}
 		if i == 0 { // has nearly as many points as there can be
 			m.points = money.Max - 30*money.Unit
@@ -254,37 +259,49 @@ func (d drawn) String() string {
 }
 
 func (w *world) drawRequest(t *rapid.T) drawn {
+	if len(w.sent) > 0 && rapid.IntRange(0, 3).Draw(t, "repeat") == 0 {
+		again := *rapid.SampledFrom(w.sent).Draw(t, "of").request
+		again.claim.ResultID = id.New()
+		again.basket.Items = slices.Clone(again.basket.Items)
+		slices.Reverse(again.basket.Items)
+		return drawn{&again, again.basket.Currency}
+	}
 	shopper := rapid.SampledFrom(w.shoppers).Draw(t, "shopper")
-	if rapid.IntRange(0, 30).Draw(t, "stranger") == 0 {
+	if rarely(t, "stranger") {
 		shopper = id.New()
 	}
 	goods := w.goods
-	if rapid.IntRange(0, 15).Draw(t, "something unknown") == 0 {
+	if rarely(t, "something unknown") {
 		goods = append(slices.Clone(goods), &ent.Product{ID: id.New()})
 	}
-	if rapid.IntRange(0, 3).Draw(t, "only what is on sale") > 0 {
-		goods = goods[:3]
+	if !rarely(t, "something archived") {
+		goods = slices.DeleteFunc(slices.Clone(goods), func(p *ent.Product) bool { return p.Status == product.StatusARCHIVED })
 	}
 	items := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) Item {
-		return of(rapid.SampledFrom(goods).Draw(t, "good"), rapid.SampledFrom([]int64{1, 1, 1, 1, 2, 3}).Draw(t, "quantity"))
+		return of(rapid.SampledFrom(goods).Draw(t, "good"), rapid.SampledFrom([]int64{1, 1, 1, 1, 1, 1, 1, 1, 2, 3}).Draw(t, "quantity"))
 	}), 1, 3).Draw(t, "items")
-	code := rapid.SampledFrom([]money.Code{"USD", "USD", "USD", "KRW"}).Draw(t, "currency")
+	code := rapid.SampledFrom([]money.Code{"USD", "KRW"}).Draw(t, "currency")
 	total := w.total(items, code)
-	total += money.Amount(rapid.SampledFrom([]int64{0, 0, 0, 0, 0, 0, 0, 1, -1}).Draw(t, "off by")) * money.Unit / 100
-	key := fmt.Sprint("key ", rapid.IntRange(1, 20).Draw(t, "key"))
+	total += money.Amount(rapid.SampledFrom([]int64{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, -1}).Draw(t, "off by")) * money.Unit / 100
+	key := fmt.Sprint("key ", rapid.IntRange(1, 1000).Draw(t, "key"))
 	in := order(key, max(total, 0).String(), items...).in(code)
 	fingerprint, err := in.fingerprint()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return drawn{currency: code, request: &request{
+	d := drawn{currency: code, request: &request{
 		claim: idempotency.Claim{
 			Key:         idempotency.Key{ShopperID: shopper, Operation: operation, Text: key},
 			Fingerprint: fingerprint, ResultID: id.New(),
 		},
 		basket: in.Basket, expected: in.ExpectedTotal, actor: "sam",
 	}}
+	w.sent = append(w.sent, d)
+	return d
 }
+
+// rarely is true now and then. (Small numbers are drawn more often than large ones.)
+func rarely(t *rapid.T, what string) bool { return rapid.IntRange(0, 20).Draw(t, what) == 20 }
 
 // total is what a basket costs, worked out item by item.
 func (w *world) total(items []Item, code money.Code) money.Amount {

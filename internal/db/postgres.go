@@ -150,7 +150,7 @@ func (c *limitedConn) SetDeadline(t time.Time) error {
 // Read waits for bytes from the server, at most for the limit.
 func (c *limitedConn) Read(b []byte) (int, error) {
 	if !c.own {
-		if err := c.Conn.SetReadDeadline(time.Now().Add(c.silence)); err != nil {
+		if err := c.Conn.SetReadDeadline(time.Now().Add(c.silence)); err != nil { //nolint:forbidigo // The network keeps real time.
 			return 0, err
 		}
 	}
@@ -160,7 +160,7 @@ func (c *limitedConn) Read(b []byte) (int, error) {
 // Write waits for the network to take the bytes, at most for the limit.
 func (c *limitedConn) Write(b []byte) (int, error) {
 	if !c.own {
-		if err := c.Conn.SetWriteDeadline(time.Now().Add(c.silence)); err != nil {
+		if err := c.Conn.SetWriteDeadline(time.Now().Add(c.silence)); err != nil { //nolint:forbidigo // As above.
 			return 0, err
 		}
 	}

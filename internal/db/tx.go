@@ -113,7 +113,7 @@ func stillUnknown(err error) error {
 // the context ends first.
 func pause(ctx context.Context, attempt int) bool {
 	limit := min(firstBackoff<<(attempt-1), maxBackoff)
-	timer := time.NewTimer(rand.N(limit))
+	timer := time.NewTimer(rand.N(limit)) //nolint:gosec // Nobody gains by guessing how long somebody waits.
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():

@@ -9,6 +9,7 @@ package demo
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -58,6 +59,15 @@ func Seed(ctx context.Context, shop Shop) (Report, error) {
 	return s.report, nil
 }
 
+// Begun says whether a shop has a part of the demonstration: at least one of its products.
+func Begun(ctx context.Context, client *ent.Client) (bool, error) {
+	begun, err := client.Product.Query().Where(product.ReferenceHasPrefix(referencePrefix)).Exist(ctx)
+	if err != nil {
+		return false, fmt.Errorf("looking for the demonstration: %w", err)
+	}
+	return begun, nil
+}
+
 // seeding is a run of Seed.
 type seeding struct {
 	Shop
@@ -75,8 +85,7 @@ func (s *seeding) products(ctx context.Context) (err error) {
 		return err
 	}
 	// The first of the file is made last, because the newest of a shop is shown first.
-	for i := len(s.goods) - 1; i >= 0; i-- {
-		g := s.goods[i]
+	for _, g := range slices.Backward(s.goods) {
 		if _, ok := s.ids[g.Slug]; !ok {
 			made, err := s.Catalog.Create(ctx, g.createInput())
 			if err != nil {

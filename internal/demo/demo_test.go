@@ -353,7 +353,7 @@ func contents(t *testing.T, d *db.DB) map[string][]string {
 	all := map[string][]string{}
 	err := d.Snapshot(t.Context(), func(ctx context.Context, tx *ent.Tx) error {
 		for _, table := range migrate.Tables {
-			rows, err := tx.QueryContext(ctx, "SELECT * FROM "+table.Name) //nolint:gosec // The name is from the schema.
+			rows, err := tx.QueryContext(ctx, "SELECT * FROM "+table.Name)
 			if err != nil {
 				return err
 			}

@@ -70,8 +70,11 @@ func readGoods() ([]good, error) {
 	return goods, nil
 }
 
+// referencePrefix begins the reference of every product of the demonstration.
+const referencePrefix = "demo-"
+
 // reference is by what the product is known again, whatever merchandisers have made of it.
-func (g good) reference() string { return "demo-" + g.Slug }
+func (g good) reference() string { return referencePrefix + g.Slug }
 
 // createInput is what to ask the catalogue for. What is to be archived begins on sale.
 func (g good) createInput() catalog.CreateInput {

@@ -65,19 +65,22 @@ const welcome = "Welcome to the shop"
 func shoppers() []shopper {
 	return []shopper{
 		{
-			subject: "shopper-1", note: "full wallets, nothing bought yet",
+			subject: "shopper-1", note: "full wallets in four currencies",
 			credits: []credit{
 				{currency: "USD", amount: "25.00"}, // all of it paid for, so that the first purchase earns points
-				{currency: "EUR", amount: "15.00"}, {currency: "EUR", amount: "5.00", reason: welcome},
+				{currency: "EUR", amount: "15.00"},
+				{currency: "EUR", amount: "5.00", reason: welcome},
 				{currency: "KRW", amount: "30000"},
-				{currency: "GEM", amount: "400"}, {currency: "GEM", amount: "100", reason: welcome},
+				{currency: "GEM", amount: "400"},
+				{currency: "GEM", amount: "100", reason: welcome},
 			},
 		},
 		{
-			subject: "shopper-2", note: "three purchases, a badge and some points",
+			subject: "shopper-2", note: "begins with three purchases, a badge and some points",
 			credits: []credit{
 				{currency: "USD", amount: "10.00"},
-				{currency: "EUR", amount: "5.00"}, {currency: "EUR", amount: "2.00", reason: welcome},
+				{currency: "EUR", amount: "5.00"},
+				{currency: "EUR", amount: "2.00", reason: welcome},
 				{currency: "GEM", amount: "60", reason: welcome},
 			},
 			bought: []basket{
@@ -87,7 +90,7 @@ func shoppers() []shopper {
 			},
 		},
 		{
-			subject: "shopper-3", note: "fifteen cents: too little for almost everything",
+			subject: "shopper-3", note: "begins with fifteen cents",
 			credits: []credit{{currency: "USD", amount: "0.15"}},
 		},
 	}

@@ -74,7 +74,7 @@ func Tabs(productID, shopperID func(name string) string) []Tab {
     ]
   }
 }`},
-		{Caller: merchandiser, Query: topUp, Variables: fmt.Sprintf(`{
+		{Caller: admin, Query: topUp, Variables: fmt.Sprintf(`{
   "input": {
     "idempotencyKey": "my-first-top-up",
     "shopperId": %q,

@@ -13,6 +13,7 @@ import (
 	"github.com/vektah/gqlparser/v2"
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/validator"
+	"github.com/vektah/gqlparser/v2/validator/rules"
 
 	"farthing/ent/product"
 	"farthing/internal/actor"
@@ -38,7 +39,7 @@ func TestTabsFitTheSchema(t *testing.T) {
 	}
 	var titles []string
 	for _, tab := range Tabs(name("prd"), name("shp")) {
-		document, faults := gqlparser.LoadQuery(schema, tab.Query)
+		document, faults := gqlparser.LoadQueryWithRules(schema, tab.Query, rules.NewDefaultRules())
 		if faults != nil {
 			t.Errorf("%v in\n%s", faults, tab.Query)
 			continue

@@ -107,12 +107,10 @@ func (l List) Err() error {
 
 // From takes the faults out of an error. It is empty when the error is not a refusal, which means a bug or an outage.
 func From(err error) List {
-	var list List
-	if errors.As(err, &list) {
+	if list, ok := errors.AsType[List](err); ok {
 		return list
 	}
-	var one *Fault
-	if errors.As(err, &one) {
+	if one, ok := errors.AsType[*Fault](err); ok {
 		return List{one}
 	}
 	return nil

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 )
 
@@ -14,7 +15,7 @@ func ParsePrefixes(text string) ([]netip.Prefix, error) {
 		return nil, nil
 	}
 	var prefixes []netip.Prefix
-	for _, part := range strings.Split(text, ",") {
+	for part := range strings.SplitSeq(text, ",") {
 		part = strings.TrimSpace(part)
 		p, err := netip.ParsePrefix(part)
 		if err != nil {
@@ -45,8 +46,8 @@ func ClientAddress(r *http.Request, trusted []netip.Prefix) string {
 	}
 	client := peer
 	lines := r.Header.Values("X-Forwarded-For")
-	for i := len(lines) - 1; i >= 0; i-- {
-		for rest, more := lines[i], true; more; {
+	for _, line := range slices.Backward(lines) {
+		for rest, more := line, true; more; {
 			if !contains(trusted, client) {
 				return client.String()
 			}

@@ -36,9 +36,18 @@ func TestClientAddress(t *testing.T) {
 		{"nobody is trusted", "", "127.0.0.1:4000", []string{"198.51.100.9"}, "127.0.0.1"},
 		{"one proxy", proxies, "127.0.0.1:4000", []string{"198.51.100.9"}, "198.51.100.9"},
 		{"two proxies", proxies, "127.0.0.1:4000", []string{"198.51.100.9, 10.1.2.3"}, "198.51.100.9"},
-		{"the client invents what stands further left", proxies, "127.0.0.1:4000", []string{"203.0.113.5,198.51.100.9,10.1.2.3"}, "198.51.100.9"},
-		{"the client pretends to be a proxy", proxies, "127.0.0.1:4000", []string{"203.0.113.5, 10.9.9.9, 198.51.100.9"}, "198.51.100.9"},
-		{"several header lines are one list", proxies, "127.0.0.1:4000", []string{"203.0.113.5", "198.51.100.9", "10.1.2.3"}, "198.51.100.9"},
+		{
+			"the client invents what stands further left", proxies, "127.0.0.1:4000",
+			[]string{"203.0.113.5,198.51.100.9,10.1.2.3"}, "198.51.100.9",
+		},
+		{
+			"the client pretends to be a proxy", proxies, "127.0.0.1:4000",
+			[]string{"203.0.113.5, 10.9.9.9, 198.51.100.9"}, "198.51.100.9",
+		},
+		{
+			"several header lines are one list", proxies, "127.0.0.1:4000",
+			[]string{"203.0.113.5", "198.51.100.9", "10.1.2.3"}, "198.51.100.9",
+		},
 		{"a trusted peer without a header", proxies, "10.0.0.5:4000", nil, "10.0.0.5"},
 		{"everybody is trusted", proxies, "127.0.0.1:4000", []string{"10.0.0.7, 10.0.0.8"}, "10.0.0.7"},
 		{"IPv6", proxies, "[::1]:4000", []string{"2001:db8::1, fd00::2"}, "2001:db8::1"},
@@ -79,7 +88,9 @@ func TestParsePrefixes(t *testing.T) {
 			t.Errorf("ParsePrefixes(%q) = %v, want nobody", nobody, got)
 		}
 	}
-	for _, bad := range []string{"proxy.example", "10.0.0.0/33", "10.0.0.0/", "10.0.0.0/8,", "::ffff:10.0.0.0/104", "fe80::1%eth0", "*"} {
+	for _, bad := range []string{
+		"proxy.example", "10.0.0.0/33", "10.0.0.0/", "10.0.0.0/8,", "::ffff:10.0.0.0/104", "fe80::1%eth0", "*",
+	} {
 		if got, err := guard.ParsePrefixes(bad); err == nil {
 			t.Errorf("ParsePrefixes(%q) = %v, want an error", bad, got)
 		}

@@ -529,7 +529,7 @@ func TestLogRedisTo(t *testing.T) {
 		}
 	}
 	for _, line := range book.lines() {
-		if !strings.HasPrefix(line, `level=DEBUG msg="go-redis: `) {
+		if !strings.HasPrefix(line, `level=DEBUG msg="go-redis speaks" text=`) {
 			t.Errorf("got %q", line)
 		}
 	}

@@ -107,7 +107,7 @@ func readPublicKeys(path string) ([]crypto.PublicKey, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }()
 	rest, err := io.ReadAll(io.LimitReader(file, maxKeyFileBytes))
 	if err != nil {
 		return nil, err

@@ -76,7 +76,7 @@ type Verifier struct {
 // bits, a curve other than P-256, an address that cannot be fetched or would be fetched in the clear.
 func NewVerifier(ctx context.Context, config KeysConfig) (*Verifier, error) {
 	if config.Clock == nil {
-		config.Clock = time.Now
+		config.Clock = time.Now //nolint:forbidigo // The default that KeysConfig promises.
 	}
 	if config.Logger == nil {
 		config.Logger = slog.New(slog.DiscardHandler)

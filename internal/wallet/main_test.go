@@ -127,8 +127,15 @@ func (s *shop) wantBalance(t testing.TB, shopper uuid.UUID, code money.Code, wan
 	}
 }
 
+// prover is a *testing.T or a *rapid.T.
+type prover interface {
+	Helper()
+	Errorf(format string, args ...any)
+	Fatal(args ...any)
+}
+
 // prove fails unless every claim about the ledger holds.
-func prove(t testing.TB, d *db.DB) {
+func prove(t prover, d *db.DB) {
 	t.Helper()
 	for _, result := range check(t, d) {
 		if !result.Holds {
@@ -138,7 +145,7 @@ func prove(t testing.TB, d *db.DB) {
 }
 
 // check checks the claims in one snapshot.
-func check(t testing.TB, d *db.DB) (results []proof.Result) {
+func check(t prover, d *db.DB) (results []proof.Result) {
 	t.Helper()
 	err := d.Snapshot(context.Background(), func(ctx context.Context, tx *ent.Tx) (err error) {
 		results, err = proof.Check(ctx, tx, wallet.Claims())

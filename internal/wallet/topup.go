@@ -64,7 +64,7 @@ func (s *Service) TopUp(ctx context.Context, in TopUpInput) (Receipt, error) {
 	return s.move(ctx, faults, movement{
 		key:   idempotency.Key{ShopperID: in.ShopperID, Operation: topUpOperation, Text: in.IdempotencyKey},
 		input: []any{in.Currency, in.Amount, in.Reference}, currency: in.Currency, amount: in.Amount, topic: notify.WalletToppedUp,
-		post: func(ctx context.Context, client *ent.Client, book *Book, entry Entry) error {
+		post: func(_ context.Context, _ *ent.Client, book *Book, entry Entry) error {
 			entry.Kind, entry.Reference = transfer.KindTOP_UP, in.Reference
 			return book.Credit(in.ShopperID, in.Currency, Origins{Paid: in.Amount}, account.KindFUNDING, entry)
 		},

@@ -114,7 +114,7 @@ func SQLite(t testing.TB) *db.DB {
 // as with two server processes.
 func Open(t testing.TB, url string) *db.DB {
 	t.Helper()
-	d, err := db.Open(context.Background(), url)
+	d, err := db.Open(t.Context(), url)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -195,7 +195,7 @@ func scratchPostgres(ctx context.Context) (scratch *sql.DB, remove func() error,
 		if scratch != nil {
 			closing = scratch.Close()
 		}
-		_, dropping := admin.Exec("DROP DATABASE IF EXISTS " + pq.QuoteIdentifier(name) + " WITH (FORCE)")
+		_, dropping := admin.ExecContext(context.WithoutCancel(ctx), "DROP DATABASE IF EXISTS "+pq.QuoteIdentifier(name)+" WITH (FORCE)")
 		return errors.Join(closing, dropping, admin.Close())
 	}
 	if openErr != nil {
