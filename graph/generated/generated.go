@@ -6,10 +6,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"farthing/graph/model"
-	"farthing/internal/actor"
-	"farthing/internal/fault"
-	"farthing/internal/money"
 	"fmt"
 	"math"
 	"strconv"
@@ -20,6 +16,11 @@ import (
 	"github.com/99designs/gqlgen/graphql/introspection"
 	gqlparser "github.com/vektah/gqlparser/v2"
 	"github.com/vektah/gqlparser/v2/ast"
+
+	"farthing/graph/model"
+	"farthing/internal/actor"
+	"farthing/internal/fault"
+	"farthing/internal/money"
 )
 
 // region    ***************************** api!.gotpl *****************************

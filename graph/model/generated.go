@@ -4,13 +4,14 @@ package model
 
 import (
 	"bytes"
-	"farthing/internal/money"
 	"fmt"
 	"io"
 	"strconv"
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
+
+	"farthing/internal/money"
 )
 
 type AdjustWalletInput struct {

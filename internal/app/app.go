@@ -5,6 +5,7 @@ package app
 import (
 	"context"
 	"crypto"
+	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -110,24 +111,33 @@ func (a *App) build(ctx context.Context) (err error) {
 	return a.Wallet.OpenHouse(ctx)
 }
 
-// newVerifier knows the configured keys or, when there are none, the one that was generated for development.
+// newVerifier knows the keys that are configured or, when there are none, the one that `farthing token` signs with.
 func (a *App) newVerifier(ctx context.Context) (*identity.Verifier, error) {
 	keys := identity.KeysConfig{
 		PublicKeyFile: a.Config.AuthPublicKeyFile, JWKSURL: a.Config.AuthJWKSURL,
 		Issuer: a.Config.AuthIssuer, Audience: a.Config.AuthAudience,
 		Leeway: 30 * time.Second, Clock: a.Clock, Logger: a.Logger,
 	}
-	if a.Config.GeneratedKey() {
-		key, created, err := identity.LoadOrCreateSigningKey(a.Config.SigningKeyFile())
+	if a.Config.OwnKey() {
+		key, err := signingKey(a.Config)
 		if err != nil {
 			return nil, err
-		}
-		if created {
-			a.Logger.Info("identity: signing key generated for development", "file", a.Config.SigningKeyFile())
 		}
 		keys.PublicKeys = []crypto.PublicKey{key.Public()}
 	}
 	return identity.NewVerifier(ctx, keys)
+}
+
+// signingKey is the key that tokens are signed with here: one that is given, or one that is generated for development.
+func signingKey(config Config) (ed25519.PrivateKey, error) {
+	if config.AuthSigningKeyFile != "" {
+		return identity.LoadSigningKey(config.AuthSigningKeyFile)
+	}
+	if err := os.MkdirAll(config.DataDir, 0o700); err != nil {
+		return nil, fmt.Errorf("make the data folder: %w", err)
+	}
+	key, _, err := identity.LoadOrCreateSigningKey(config.SigningKeyFile())
+	return key, err
 }
 
 // newLimiter counts in Redis when there is one, and in this process otherwise or while Redis is away.

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
 	"strings"
 	"time"
 
@@ -194,14 +193,7 @@ func (p Process) tokenCommand() *cobra.Command {
 
 // mint signs a token with the configured key, or with the one for development.
 func mint(config Config, subject string, roles []actor.Role, ttl time.Duration) (string, error) {
-	load := identity.LoadSigningKey
-	if config.AuthSigningKeyFile == "" {
-		if err := os.MkdirAll(config.DataDir, 0o700); err != nil {
-			return "", fmt.Errorf("make the data folder: %w", err)
-		}
-		load = loadOrCreate
-	}
-	key, err := load(config.SigningKeyFile())
+	key, err := signingKey(config)
 	if err != nil {
 		return "", err
 	}

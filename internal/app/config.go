@@ -49,7 +49,7 @@ type Config struct {
 	AuthJWKSURL        string `env:"AUTH_JWKS_URL" help:"where the issuer of the tokens publishes its keys"`
 	AuthIssuer         string `env:"AUTH_ISSUER" help:"iss that tokens must carry; unset: any"`
 	AuthAudience       string `env:"AUTH_AUDIENCE" envDefault:"farthing" help:"aud that tokens must carry"`
-	AuthSigningKeyFile string `env:"AUTH_SIGNING_KEY_FILE" help:"PEM file of the Ed25519 key that farthing token signs with; unset: one is generated in FARTHING_DATA_DIR"`
+	AuthSigningKeyFile string `env:"AUTH_SIGNING_KEY_FILE" help:"PEM file of the Ed25519 key that farthing token signs with, and that is believed when no other is named; unset: one is generated in FARTHING_DATA_DIR"`
 }
 
 // ReadConfig reads the configuration from the environment.
@@ -91,11 +91,16 @@ func (c Config) check() error {
 	one("CURRENCIES", err)
 	_, err = rewards.ParseRules(c.PointsRates)
 	one("POINTS_RATES", err)
-	if c.GeneratedKey() && !isLoopback(c.Listen) {
-		one("LISTEN", fmt.Errorf("%s is beyond this machine, and tokens are signed with a key that was generated for development: "+
-			"set %[2]sAUTH_PUBLIC_KEY_FILE or %[2]sAUTH_JWKS_URL", c.Listen, Prefix))
-	}
 	return errors.Join(faults...)
+}
+
+// MayListen refuses to serve beyond this machine while tokens are signed with a key that was generated for development.
+func (c Config) MayListen() error {
+	if !c.GeneratedKey() || isLoopback(c.Listen) {
+		return nil
+	}
+	return fmt.Errorf("%[1]sLISTEN: %[2]s is beyond this machine, and tokens are verified with a key that was generated for development: "+
+		"set %[1]sAUTH_JWKS_URL, %[1]sAUTH_PUBLIC_KEY_FILE or %[1]sAUTH_SIGNING_KEY_FILE", Prefix, c.Listen)
 }
 
 // Embedded says whether the shop runs on its own SQLite file, which is the default.
@@ -109,8 +114,11 @@ func (c Config) Database() string {
 	return c.DatabaseURL
 }
 
-// GeneratedKey says whether tokens are verified with the key that was generated for development.
-func (c Config) GeneratedKey() bool { return c.AuthPublicKeyFile == "" && c.AuthJWKSURL == "" }
+// OwnKey says whether tokens are verified with the key that `farthing token` signs with: there is no other.
+func (c Config) OwnKey() bool { return c.AuthPublicKeyFile == "" && c.AuthJWKSURL == "" }
+
+// GeneratedKey says whether that key was not even given, and so is one that is generated for development.
+func (c Config) GeneratedKey() bool { return c.OwnKey() && c.AuthSigningKeyFile == "" }
 
 // SigningKeyFile is where the key is that `farthing token` signs with.
 func (c Config) SigningKeyFile() string {

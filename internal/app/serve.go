@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -19,7 +18,6 @@ import (
 	"farthing/internal/demo"
 	"farthing/internal/fault"
 	"farthing/internal/id"
-	"farthing/internal/identity"
 )
 
 // How long the server waits for whom.
@@ -44,6 +42,9 @@ func (p Process) serve(cmd *cobra.Command, _ []string) error {
 		return err
 	}
 	defer closing(a.Logger, a)
+	if err := a.Config.MayListen(); err != nil {
+		return err
+	}
 	page, err := a.openPage(ctx)
 	if err != nil {
 		return err
@@ -254,10 +255,4 @@ func (p Process) welcome(address string, page page, took time.Duration) {
 		_, _ = fmt.Fprintf(&text, "\n  %s\n  %s\n", c.label(), c.token)
 	}
 	_, _ = fmt.Fprintln(p.Stdout, text.String())
-}
-
-// loadOrCreate is the key for development.
-func loadOrCreate(path string) (ed25519.PrivateKey, error) {
-	key, _, err := identity.LoadOrCreateSigningKey(path)
-	return key, err
 }
