@@ -2,9 +2,11 @@ package graph
 
 import (
 	"context"
+	"errors"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/google/uuid"
+	"github.com/vikstrous/dataloadgen"
 
 	"farthing/ent"
 	"farthing/ent/product"
@@ -36,7 +38,7 @@ func (r *Resolver) shown(p *ent.Product) *model.Product {
 func (r *Resolver) visible(ctx context.Context, read func(*ent.Client) (*ent.Product, error)) (*model.Product, error) {
 	p, err := read(r.DB.Client())
 	switch {
-	case fault.Is(err, fault.NotFound):
+	case fault.Is(err, fault.NotFound), errors.Is(err, dataloadgen.ErrNotFound):
 		return nil, nil //nolint:nilnil // Nothing to see is an answer, not an error.
 	case err != nil:
 		return nil, err

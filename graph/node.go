@@ -2,18 +2,19 @@ package graph
 
 import (
 	"context"
+	"strconv"
 
 	"github.com/google/uuid"
 
 	"farthing/ent"
 	"farthing/graph/model"
 	"farthing/internal/actor"
-	"farthing/internal/catalog"
 	"farthing/internal/checkout"
 	"farthing/internal/entitlement"
 	"farthing/internal/fault"
 	"farthing/internal/id"
 	"farthing/internal/identity"
+	"farthing/internal/page"
 )
 
 // node shows the thing that an id names, whatever it is; nil when there is none. What belongs to another shopper answers
@@ -30,10 +31,33 @@ func (r *Resolver) node(ctx context.Context, path, text string) (model.Node, err
 	return found, err
 }
 
+// nodes shows things of any kinds. Products, of which there may be many, are read together.
+func (r *Resolver) nodes(ctx context.Context, texts []string) ([]model.Node, error) {
+	if len(texts) > page.Most {
+		return nil, fault.Input("ids", "Ask for at most %d things, not %d.", page.Most, len(texts))
+	}
+	var products []uuid.UUID
+	for _, text := range texts {
+		if kind, named, err := id.Decode(text); err == nil && kind == id.Product {
+			products = append(products, named)
+		}
+	}
+	// What is not there is found out one by one below, from what this has read.
+	_, _ = loadersOf(ctx).products.LoadAll(ctx, products)
+	nodes := make([]model.Node, len(texts))
+	for i, text := range texts {
+		var err error
+		if nodes[i], err = r.node(ctx, "ids."+strconv.Itoa(i), text); err != nil {
+			return nil, err
+		}
+	}
+	return nodes, nil
+}
+
 func (r *Resolver) nodeOf(ctx context.Context, kind id.Kind, named uuid.UUID) (model.Node, error) {
 	client, shopper := r.DB.Client(), actor.From(ctx).ShopperID
 	if kind == id.Product {
-		p, err := r.visible(ctx, func(client *ent.Client) (*ent.Product, error) { return catalog.ByID(ctx, client, named) })
+		p, err := r.visible(ctx, func(*ent.Client) (*ent.Product, error) { return loadersOf(ctx).products.Load(ctx, named) })
 		if p == nil {
 			return nil, err
 		}

@@ -7,13 +7,10 @@ package graph
 
 import (
 	"context"
-	"strconv"
 	"time"
 
 	"farthing/graph/generated"
 	"farthing/graph/model"
-	"farthing/internal/fault"
-	"farthing/internal/page"
 )
 
 func (r *queryResolver) Node(ctx context.Context, id string) (model.Node, error) {
@@ -21,17 +18,7 @@ func (r *queryResolver) Node(ctx context.Context, id string) (model.Node, error)
 }
 
 func (r *queryResolver) Nodes(ctx context.Context, ids []string) ([]model.Node, error) {
-	if len(ids) > page.Most {
-		return nil, fault.Input("ids", "Ask for at most %d things, not %d.", page.Most, len(ids))
-	}
-	nodes := make([]model.Node, len(ids))
-	var err error
-	for i, one := range ids {
-		if nodes[i], err = r.node(ctx, "ids."+strconv.Itoa(i), one); err != nil {
-			return nil, err
-		}
-	}
-	return nodes, nil
+	return r.nodes(ctx, ids)
 }
 
 func (r *queryResolver) ServerTime(ctx context.Context) (time.Time, error) {
