@@ -37,7 +37,7 @@ type Product struct{ ent.Schema }
 func (Product) Fields() []ent.Field {
 	return []ent.Field{
 		id(),
-		field.String("reference").MaxLen(255).Optional().Nillable().
+		field.String("reference").MaxRuneLen(255).Optional().Nillable().
 			Comment("Name of the product in the system it was imported from; an import finds it by this. Null for others."),
 		field.String("slug").NotEmpty().MaxLen(100).
 			Comment("Name of the product in addresses: lower-case letters, digits and single hyphens. Unique."),
@@ -47,7 +47,7 @@ func (Product) Fields() []ent.Field {
 			Comment("DRAFT is seen by merchandisers only, ACTIVE is on sale in its window, ARCHIVED is not sold any more."),
 		field.Int("units").Default(1).
 			Comment("How many units of a CONSUMABLE one purchased quantity gives: a pack of ten hints has 10. 1 for a DURABLE."),
-		field.String("creator").MaxLen(500).Default("").
+		field.String("creator").MaxRuneLen(500).Default("").
 			Comment("Credit line: author, artist or studio. Empty when unknown."),
 		field.String("language").MaxLen(35).
 			Comment("BCP 47 tag of the text that is shown when none of the wanted languages is there."),

@@ -20,7 +20,7 @@ func (IdempotencyKey) Fields() []ent.Field {
 		id(),
 		field.UUID("shopper_id", uuid.UUID{}).Immutable().Comment("Whose operation it was; keys of different shoppers are different keys."),
 		field.String("operation").NotEmpty().MaxLen(50).Immutable().Comment("Name of the mutation: checkout, topUpWallet."),
-		field.String("key").NotEmpty().MaxLen(255).Immutable().Comment("The client's key, 1 to 255 characters, as given."),
+		field.String("key").NotEmpty().MaxRuneLen(255).Immutable().Comment("The client's key, 1 to 255 characters, as given."),
 		field.Bytes("fingerprint").MaxLen(32).Immutable().
 			Comment("SHA-256 of the client's own canonical input; the same key with another one is refused."),
 		field.UUID("result_id", uuid.UUID{}).Immutable().Comment("What the operation made: a purchase, a transfer."),

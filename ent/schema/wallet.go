@@ -106,9 +106,9 @@ func (Transfer) Fields() []ent.Field {
 			Comment("Rule that awarded it, for points; a rule awards once a purchase. Empty otherwise."),
 		field.UUID("corrects_id", uuid.UUID{}).Optional().Nillable().Immutable().
 			Comment("The earlier transfer that this one corrects, if any."),
-		field.String("reference").MaxLen(255).Default("").Immutable().
+		field.String("reference").MaxRuneLen(255).Default("").Immutable().
 			Comment("The caller's own name for it, such as a payment provider's number."),
-		field.String("reason").MaxLen(500).Default("").Immutable().
+		field.String("reason").MaxRuneLen(500).Default("").Immutable().
 			Comment("Why a person moved it; empty when the rules did."),
 		field.String("actor").NotEmpty().MaxLen(255).Immutable().Comment("Subject of whoever asked for it."),
 		instant("created_at", "The one instant at which the whole change was decided."),

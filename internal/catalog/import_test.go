@@ -168,6 +168,19 @@ func TestImport(t *testing.T) {
 		})
 	})
 
+	t.Run("keeps_a_slug_for_the_row_that_asks_for_it", func(t *testing.T) {
+		t.Parallel()
+		dbtest.Each(t, func(t *testing.T, d *db.DB) {
+			s := open(t, d)
+			wantReport(t, s.load(t, catalog.ImportInput{}, "reference,slug,name", "1,,Poems", "2,,Poems", "3,poems,Verse"), catalog.ImportReport{Created: 3})
+			for reference, want := range map[string]string{"1": "poems-2", "2": "poems-3", "3": "poems"} {
+				if got := s.byReference(t, reference).Slug; got != want {
+					t.Errorf("the slug of %s is %s, want %s", reference, got, want)
+				}
+			}
+		})
+	})
+
 	t.Run("tries_without_writing", func(t *testing.T) {
 		t.Parallel()
 		dbtest.Each(t, func(t *testing.T, d *db.DB) {

@@ -75,7 +75,7 @@ func (s *Service) List(ctx context.Context, in ListInput) (page.Page[*ent.Produc
 	if err != nil {
 		return page.Page[*ent.Product]{}, err
 	}
-	order, err := q.order()
+	order, err := q.order(s.db.Dialect())
 	if err != nil {
 		return page.Page[*ent.Product]{}, err
 	}
@@ -228,30 +228,38 @@ func toBytes(terms []string) []any {
 	return list
 }
 
-// asked is the one price of each product that priced joins: that in the currency of the filter.
-func asked(s *sql.Selector) *sql.SelectTable {
-	return sql.Dialect(s.Dialect()).Table(price.Table).As("asked")
-}
-
 // sortPrice is the name under which the price that a product was sorted by comes with it. The prices that are loaded
 // with it are a later look and may differ already.
 const sortPrice = "sort_price"
 
-// priced holds for products with a price in the currency and range of the filter.
-func (q query) priced(s *sql.Selector) {
-	t := asked(s)
-	s.Join(t).On(s.C(product.FieldID), t.C(price.FieldProductID))
-	s.Where(sql.EQ(t.C(price.FieldCurrency), string(q.Currency)))
-	if q.MinPrice != nil {
-		s.Where(sql.GTE(t.C(price.FieldAmount), int64(*q.MinPrice)))
-	}
-	if q.MaxPrice != nil {
-		s.Where(sql.LTE(t.C(price.FieldAmount), int64(*q.MaxPrice)))
-	}
+// asked are the prices in the currency of the filter. Its name differs from that of the table, which other conditions
+// may use.
+func asked(dialect string) *sql.SelectTable {
+	return sql.Dialect(dialect).Table(price.Table).As("asked")
 }
 
-// order is how the query's pages are sorted and told from those of other queries.
-func (q query) order() (page.Order[*ent.Product], error) {
+// priced holds for products with a price in the currency and range of the filter. To sort by that price it is joined.
+// Otherwise it is looked up for one product after the other, in whatever order they are sorted: a join would lead the
+// database to begin with all the prices there are.
+func (q query) priced(s *sql.Selector) {
+	t := asked(s.Dialect())
+	conditions := []*sql.Predicate{sql.EQ(t.C(price.FieldCurrency), string(q.Currency))}
+	if q.MinPrice != nil {
+		conditions = append(conditions, sql.GTE(t.C(price.FieldAmount), int64(*q.MinPrice)))
+	}
+	if q.MaxPrice != nil {
+		conditions = append(conditions, sql.LTE(t.C(price.FieldAmount), int64(*q.MaxPrice)))
+	}
+	if q.Order == PriceLow || q.Order == PriceHigh {
+		s.Join(t).On(s.C(product.FieldID), t.C(price.FieldProductID)).Where(sql.And(conditions...))
+		return
+	}
+	conditions = append(conditions, sql.ColumnsEQ(t.C(price.FieldProductID), s.C(product.FieldID)))
+	s.Where(sql.Exists(sql.Dialect(s.Dialect()).Select(t.C(price.FieldProductID)).From(t).Where(sql.And(conditions...))))
+}
+
+// order is how the query's pages are sorted on a store, and told from those of other queries.
+func (q query) order(dialect string) (page.Order[*ent.Product], error) {
 	scope, err := json.Marshal(q)
 	if err != nil {
 		return page.Order[*ent.Product]{}, fmt.Errorf("writing a filter as JSON: %w", err)
@@ -271,10 +279,12 @@ func (q query) order() (page.Order[*ent.Product], error) {
 	case PriceLow, PriceHigh:
 		order.Descending = q.Order == PriceHigh
 		order.Column = func(s *sql.Selector) string {
-			column := asked(s).C(price.FieldAmount)
+			column := asked(dialect).C(price.FieldAmount)
 			s.AppendSelectAs(column, sortPrice)
 			return column
 		}
+		// The index of prices has them by currency, amount and product: with its own column no sorting is left to do.
+		order.IDColumn = asked(dialect).C(price.FieldProductID)
 		order.Key = func(p *ent.Product) any {
 			amount, _ := p.Value(sortPrice)
 			return amount

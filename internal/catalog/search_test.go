@@ -54,10 +54,10 @@ func TestFold(t *testing.T) {
 func TestTerms(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
-		name              string
+		name               string
 		title, description string
-		tags              []string
-		want              []string
+		tags               []string
+		want               []string
 	}{
 		{"words_and_tags", "The Raven", "Once, upon", []string{"Gothic Poems"}, []string{"t:gothic poems", "w:gothic", "w:once", "w:poems", "w:raven", "w:the", "w:upon"}},
 		{"words_once", "Day by day", "", nil, []string{"w:by", "w:day"}},
