@@ -76,17 +76,24 @@ func TestFingerprintsStayTheSame(t *testing.T) {
 		input []any
 		want  string
 	}{
-		{"a top-up", []any{money.Code("USD"), money.Amount(10_500_000), "pay-1"}, "b1dfebfdf3c0d431ef8ad80865937face9a508a6e6096231ae49233c1f528711"},
 		{
-			"a correction", []any{money.Code("KRW"), money.Amount(-1_000_000), word("PAID"), "wrong <amount> & więcej", (*uuid.UUID)(nil)},
+			"a top-up",
+			[]any{money.Code("USD"), money.Amount(10_500_000), "pay-1"},
+			"b1dfebfdf3c0d431ef8ad80865937face9a508a6e6096231ae49233c1f528711",
+		},
+		{
+			"a correction",
+			[]any{money.Code("KRW"), money.Amount(-1_000_000), word("PAID"), "wrong <amount> & więcej", (*uuid.UUID)(nil)},
 			"37907ecc1c8bcdbb09a811f6b6d64ef0d0b0a7456bc7234c410e56c2f854f962",
 		},
 		{
-			"a correction of a transfer", []any{money.Code("KRW"), money.Amount(-1_000_000), word("PAID"), "twice", &corrected},
+			"a correction of a transfer",
+			[]any{money.Code("KRW"), money.Amount(-1_000_000), word("PAID"), "twice", &corrected},
 			"8dd49b15cdf0448f76b34437f2c7ba9321075052c213e84fc4661cb0fc057464",
 		},
 		{
-			"a basket", []any{money.Code("USD"), money.Amount(0), [][]any{{corrected, int64(2)}, {uuid.Nil, int64(1)}}},
+			"a basket",
+			[]any{money.Code("USD"), money.Amount(0), [][]any{{corrected, int64(2)}, {uuid.Nil, int64(1)}}},
 			"ba11aa3975657c078825dd6f80ff46eb8b6e6a76baa309375df22c7489b048a9",
 		},
 	} {
@@ -129,12 +136,15 @@ func TestKeyBelongsToShopperAndOperation(t *testing.T) {
 		ctx := t.Context()
 		ana, ben := shopper(t, d, "ana"), shopper(t, d, "ben")
 		longest := strings.Repeat("𝄞", idempotency.MaxKey)
-		claims := []idempotency.Claim{
-			{Key: idempotency.Key{ShopperID: ana, Operation: "checkout", Text: "k"}, Fingerprint: idempotency.Fingerprint{1}, ResultID: uuid.New()},
-			{Key: idempotency.Key{ShopperID: ana, Operation: "topUpWallet", Text: "k"}, Fingerprint: idempotency.Fingerprint{2}, ResultID: uuid.New()},
-			{Key: idempotency.Key{ShopperID: ben, Operation: "checkout", Text: "k"}, Fingerprint: idempotency.Fingerprint{3}, ResultID: uuid.New()},
-			{Key: idempotency.Key{ShopperID: ana, Operation: "checkout", Text: "K"}, Fingerprint: idempotency.Fingerprint{4}, ResultID: uuid.New()},
-			{Key: idempotency.Key{ShopperID: ana, Operation: "checkout", Text: longest}, Fingerprint: idempotency.Fingerprint{5}, ResultID: uuid.New()},
+		var claims []idempotency.Claim
+		for i, key := range []idempotency.Key{
+			{ShopperID: ana, Operation: "checkout", Text: "k"},
+			{ShopperID: ana, Operation: "topUpWallet", Text: "k"},
+			{ShopperID: ben, Operation: "checkout", Text: "k"},
+			{ShopperID: ana, Operation: "checkout", Text: "K"},
+			{ShopperID: ana, Operation: "checkout", Text: longest},
+		} {
+			claims = append(claims, idempotency.Claim{Key: key, Fingerprint: idempotency.Fingerprint{byte(i)}, ResultID: uuid.New()})
 		}
 		if err := write(ctx, d, claims...); err != nil {
 			t.Fatal(err)

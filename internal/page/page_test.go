@@ -192,7 +192,7 @@ func TestPagesGiveTheListExactly(t *testing.T) {
 					return cmp.Or(cmp.Compare(a.Amount, b.Amount), bytes.Compare(a.ID[:], b.ID[:]))
 				},
 				fetch: func(apply func(*sql.Selector), limit int) ([]*ent.Transfer, error) {
-					return client.Transfer.Query().Where(apply).Limit(limit).All(context.Background())
+					return client.Transfer.Query().Where(apply).Limit(limit).All(t.Context())
 				},
 			}
 			byID := byAmount
@@ -210,7 +210,7 @@ func TestPagesGiveTheListExactly(t *testing.T) {
 					return cmp.Or(bytes.Compare(a.Fingerprint, b.Fingerprint), bytes.Compare(a.ID[:], b.ID[:]))
 				},
 				fetch: func(apply func(*sql.Selector), limit int) ([]*ent.IdempotencyKey, error) {
-					return client.IdempotencyKey.Query().Where(apply).Limit(limit).All(context.Background())
+					return client.IdempotencyKey.Query().Where(apply).Limit(limit).All(t.Context())
 				},
 			}
 			t.Run("by number", rapid.MakeCheck(byAmount.walk))

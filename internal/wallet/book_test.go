@@ -72,12 +72,17 @@ func TestTakeProperties(t *testing.T) {
 		// Taking in two steps takes the same.
 		first := money.Amount(rapid.Int64Range(0, int64(amount)).Draw(t, "first"))
 		one := o.Take(first)
-		rest := wallet.Origins{Paid: o.Paid - one.Paid, Promotional: o.Promotional - one.Promotional, Gift: o.Gift - one.Gift, Refund: o.Refund - one.Refund}
-		two := rest.Take(amount - first)
-		if sum := (wallet.Origins{Paid: one.Paid + two.Paid, Promotional: one.Promotional + two.Promotional, Gift: one.Gift + two.Gift, Refund: one.Refund + two.Refund}); sum != taken {
-			t.Fatalf("%s of %+v took %+v at once and %+v in two steps", amount, o, taken, sum)
+		two := minus(o, one).Take(amount - first)
+		if got := minus(minus(taken, one), two); got != (wallet.Origins{}) {
+			t.Fatalf("%s of %+v took %+v at once, and %+v and %+v in two steps", amount, o, taken, one, two)
 		}
 	})
+}
+
+func minus(o, p wallet.Origins) wallet.Origins {
+	return wallet.Origins{
+		Paid: o.Paid - p.Paid, Promotional: o.Promotional - p.Promotional, Gift: o.Gift - p.Gift, Refund: o.Refund - p.Refund,
+	}
 }
 
 func TestBookRefuses(t *testing.T) {

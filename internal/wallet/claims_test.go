@@ -63,22 +63,14 @@ func (l ledger) loose(t *testing.T) *sql.DB {
 	pool := raw(t, l.db, "ignore_check_constraints(1)")
 	query := "SELECT 'DROP TRIGGER ' || name FROM sqlite_master WHERE type = 'trigger'"
 	if l.db.Dialect() == dialect.Postgres {
-		query = `SELECT 'ALTER TABLE ' || conrelid::regclass || ' DROP CONSTRAINT ' || conname FROM pg_constraint WHERE contype = 'c' AND conrelid <> 0
-			UNION ALL SELECT 'ALTER TABLE ' || tgrelid::regclass || ' DISABLE TRIGGER ' || tgname FROM pg_trigger WHERE NOT tgisinternal`
+		query = `
+			SELECT 'ALTER TABLE ' || conrelid::regclass || ' DROP CONSTRAINT ' || conname FROM pg_constraint
+			WHERE contype = 'c' AND conrelid <> 0
+			UNION ALL
+			SELECT 'ALTER TABLE ' || tgrelid::regclass || ' DISABLE TRIGGER ' || tgname FROM pg_trigger WHERE NOT tgisinternal`
 	}
-	found, err := pool.Query(query)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var statements []string
-	for found.Next() {
-		var statement string
-		if err := found.Scan(&statement); err != nil {
-			t.Fatal(err)
-		}
-		statements = append(statements, statement)
-	}
-	if err := found.Err(); err != nil || len(statements) < 6 {
+	statements, err := column(t.Context(), pool, query)
+	if err != nil || len(statements) < 6 {
 		t.Fatalf("there is nothing to loosen: %v, %v", statements, err)
 	}
 	for _, statement := range statements {
@@ -104,66 +96,112 @@ func TestClaimsAreContradicted(t *testing.T) {
 	}
 	cases := []breakage{
 		{"nothing", "SELECT 1", nil},
-		{"money out of nowhere", "UPDATE accounts SET balance = balance + 1, paid = paid + 1 WHERE id = {wallet}",
-			[]string{balancesAddUp, partsAddUp, sumsToZero}},
-		{"money of a wallet without a transfer", `INSERT INTO accounts (id, shopper_id, kind, currency, balance, paid, created_at)
+		{
+			"money out of nowhere", "UPDATE accounts SET balance = balance + 1, paid = paid + 1 WHERE id = {wallet}",
+			[]string{balancesAddUp, partsAddUp, sumsToZero},
+		},
+		{
+			"money of a wallet without a transfer", `INSERT INTO accounts (id, shopper_id, kind, currency, balance, paid, created_at)
 			VALUES ({new}, {ana}, 'WALLET', 'GEM', 5, 5, CURRENT_TIMESTAMP)`,
-			[]string{balancesAddUp, partsAddUp, sumsToZero}},
-		{"promotional money that became paid", "UPDATE accounts SET promotional = promotional - 1, paid = paid + 1 WHERE id = {wallet}",
-			[]string{partsAddUp, notBelowZero}},
-		{"paid money that became a gift", "UPDATE accounts SET paid = paid - 1, gift = gift + 1 WHERE id = {wallet}",
-			[]string{partsAddUp}},
-		{"a wallet below zero", "UPDATE accounts SET balance = -1, paid = -1 WHERE id = {wallet}",
-			[]string{balancesAddUp, partsAddUp, sumsToZero, notBelowZero}},
-		{"a wallet that was below zero", "UPDATE transfers SET debit_balance = -1 WHERE id = {correction}",
-			[]string{notBelowZero, numbersFollow}},
+			[]string{balancesAddUp, partsAddUp, sumsToZero},
+		},
+		{
+			"promotional money that became paid", "UPDATE accounts SET promotional = promotional - 1, paid = paid + 1 WHERE id = {wallet}",
+			[]string{partsAddUp, notBelowZero},
+		},
+		{
+			"paid money that became a gift", "UPDATE accounts SET paid = paid - 1, gift = gift + 1 WHERE id = {wallet}",
+			[]string{partsAddUp},
+		},
+		{
+			"a wallet below zero", "UPDATE accounts SET balance = -1, paid = -1 WHERE id = {wallet}",
+			[]string{balancesAddUp, partsAddUp, sumsToZero, notBelowZero},
+		},
+		{
+			"a wallet that was below zero", "UPDATE transfers SET debit_balance = -1 WHERE id = {correction}",
+			[]string{notBelowZero, numbersFollow},
+		},
 		{"a balance of the house", "UPDATE accounts SET balance = 5, paid = 5 WHERE id = {house}", []string{houseIsEmpty}},
 		{"a number of the house", "UPDATE accounts SET seq = 5 WHERE id = {house}", []string{houseIsEmpty}},
 		{"a gap", "UPDATE transfers SET debit_seq = 3 WHERE id = {correction}", []string{numbersFollow}},
-		{"a wrong balance afterwards", "UPDATE transfers SET credit_balance = credit_balance + 1 WHERE id = {bens top-up}",
-			[]string{numbersFollow}},
+		{
+			"a wrong balance afterwards", "UPDATE transfers SET credit_balance = credit_balance + 1 WHERE id = {bens top-up}",
+			[]string{numbersFollow},
+		},
 		{"an account that miscounts", "UPDATE accounts SET seq = seq + 1 WHERE id = {wallet}", []string{allAreCounted}},
-		{"a lost transfer", "DELETE FROM transfers WHERE id = {bens top-up}",
-			[]string{balancesAddUp, partsAddUp, sumsToZero, allAreCounted, keysAreClaimed}},
-		{"a transfer from nowhere", "UPDATE transfers SET debit_account_id = {nobody} WHERE id = {bens top-up}",
-			[]string{sumsToZero, sidesAreThere}},
-		{"a transfer from another currency", "UPDATE transfers SET debit_account_id = {won} WHERE id = {bens top-up}",
-			[]string{sumsToZero, sidesAreThere}},
+		{
+			"a lost transfer", "DELETE FROM transfers WHERE id = {bens top-up}",
+			[]string{balancesAddUp, partsAddUp, sumsToZero, allAreCounted, keysAreClaimed},
+		},
+		{
+			"a transfer from nowhere", "UPDATE transfers SET debit_account_id = {nobody} WHERE id = {bens top-up}",
+			[]string{sumsToZero, sidesAreThere},
+		},
+		{
+			"a transfer from another currency", "UPDATE transfers SET debit_account_id = {won} WHERE id = {bens top-up}",
+			[]string{sumsToZero, sidesAreThere},
+		},
 		{"a lost house", "DELETE FROM accounts WHERE id = {house}", []string{sumsToZero, sidesAreThere}},
-		{"a wallet's side without a number", "UPDATE transfers SET credit_seq = NULL, credit_balance = NULL WHERE id = {bens top-up}",
-			[]string{sidesAreThere}},
-		{"a house's side with a number", "UPDATE transfers SET debit_seq = 1, debit_balance = -4000000 WHERE id = {bens top-up}",
-			[]string{notBelowZero, sidesAreThere, keysAreClaimed}},
-		{"a changed amount", "UPDATE transfers SET amount = amount + 1 WHERE id = {bens top-up}",
-			[]string{balancesAddUp, sumsToZero, numbersFollow, amountsAddUp}},
+		{
+			"a wallet's side without a number", "UPDATE transfers SET credit_seq = NULL, credit_balance = NULL WHERE id = {bens top-up}",
+			[]string{sidesAreThere},
+		},
+		{
+			"a house's side with a number", "UPDATE transfers SET debit_seq = 1, debit_balance = -4000000 WHERE id = {bens top-up}",
+			[]string{notBelowZero, sidesAreThere, keysAreClaimed},
+		},
+		{
+			"a changed amount", "UPDATE transfers SET amount = amount + 1 WHERE id = {bens top-up}",
+			[]string{balancesAddUp, sumsToZero, numbersFollow, amountsAddUp},
+		},
 		{"a changed origin", "UPDATE transfers SET paid = paid - 1 WHERE id = {bens top-up}", []string{partsAddUp, amountsAddUp}},
-		{"an origin below zero", "UPDATE transfers SET paid = paid + 1, gift = gift - 1 WHERE id = {bens top-up}",
-			[]string{partsAddUp, amountsAddUp}},
-		{"a transfer of nothing", `UPDATE transfers SET amount = 0, paid = 0 WHERE id = {bens top-up}`,
-			[]string{balancesAddUp, partsAddUp, sumsToZero, numbersFollow, amountsAddUp}},
-		{"a transfer to itself", "UPDATE transfers SET debit_account_id = {bens wallet} WHERE id = {bens top-up}",
-			[]string{balancesAddUp, partsAddUp, sumsToZero, allAreCounted, sidesAreThere, amountsAddUp}},
+		{
+			"an origin below zero", "UPDATE transfers SET paid = paid + 1, gift = gift - 1 WHERE id = {bens top-up}",
+			[]string{partsAddUp, amountsAddUp},
+		},
+		{
+			"a transfer of nothing", `UPDATE transfers SET amount = 0, paid = 0 WHERE id = {bens top-up}`,
+			[]string{balancesAddUp, partsAddUp, sumsToZero, numbersFollow, amountsAddUp},
+		},
+		{
+			"a transfer to itself", "UPDATE transfers SET debit_account_id = {bens wallet} WHERE id = {bens top-up}",
+			[]string{balancesAddUp, partsAddUp, sumsToZero, allAreCounted, sidesAreThere, amountsAddUp},
+		},
 		{"a correction of nothing", "UPDATE transfers SET corrects_id = {nobody} WHERE id = {correction}", []string{correctsOwn}},
 		{"a correction of itself", "UPDATE transfers SET corrects_id = id WHERE id = {correction}", []string{correctsOwn}},
-		{"a correction of somebody else's transfer", "UPDATE transfers SET corrects_id = {bens top-up} WHERE id = {correction}",
-			[]string{correctsOwn}},
-		{"a credit that corrects somebody else's", "UPDATE transfers SET corrects_id = {correction} WHERE id = {bens top-up}",
-			[]string{correctsOwn}},
+		{
+			"a correction of somebody else's transfer", "UPDATE transfers SET corrects_id = {bens top-up} WHERE id = {correction}",
+			[]string{correctsOwn},
+		},
+		{
+			"a credit that corrects somebody else's", "UPDATE transfers SET corrects_id = {correction} WHERE id = {bens top-up}",
+			[]string{correctsOwn},
+		},
 		{"a top-up without a key", "DELETE FROM idempotency_keys WHERE result_id = {top-up}", []string{keysAreClaimed}},
 		{"a correction without a key", "DELETE FROM idempotency_keys WHERE result_id = {correction}", []string{keysAreClaimed}},
-		{"a key of another operation", "UPDATE idempotency_keys SET operation = 'adjustWallet', key = 'x' WHERE result_id = {top-up}",
-			[]string{keysAreClaimed}},
-		{"a key of another shopper", "UPDATE idempotency_keys SET shopper_id = {ben}, key = 'x' WHERE result_id = {top-up}",
-			[]string{keysAreClaimed}},
-		{"two keys", `INSERT INTO idempotency_keys (id, shopper_id, operation, key, fingerprint, result_id, created_at)
+		{
+			"a key of another operation", "UPDATE idempotency_keys SET operation = 'adjustWallet', key = 'x' WHERE result_id = {top-up}",
+			[]string{keysAreClaimed},
+		},
+		{
+			"a key of another shopper", "UPDATE idempotency_keys SET shopper_id = {ben}, key = 'x' WHERE result_id = {top-up}",
+			[]string{keysAreClaimed},
+		},
+		{
+			"two keys", `INSERT INTO idempotency_keys (id, shopper_id, operation, key, fingerprint, result_id, created_at)
 			SELECT {new}, shopper_id, operation, 'x', fingerprint, result_id, created_at FROM idempotency_keys WHERE result_id = {top-up}`,
-			[]string{keysAreClaimed}},
-		{"a key that made nothing", `INSERT INTO idempotency_keys (id, shopper_id, operation, key, fingerprint, result_id, created_at)
+			[]string{keysAreClaimed},
+		},
+		{
+			"a key that made nothing", `INSERT INTO idempotency_keys (id, shopper_id, operation, key, fingerprint, result_id, created_at)
 			SELECT {new}, shopper_id, operation, 'x', fingerprint, {nobody}, created_at FROM idempotency_keys WHERE result_id = {top-up}`,
-			[]string{keysAreClaimed}},
-		{"a key that made something else", `INSERT INTO idempotency_keys (id, shopper_id, operation, key, fingerprint, result_id, created_at)
+			[]string{keysAreClaimed},
+		},
+		{
+			"a key that made something else", `INSERT INTO idempotency_keys (id, shopper_id, operation, key, fingerprint, result_id, created_at)
 			SELECT {new}, shopper_id, 'checkout', 'x', fingerprint, {nobody}, created_at FROM idempotency_keys WHERE result_id = {top-up}`,
-			nil},
+			nil,
+		},
 	}
 	for _, claim := range wallet.Claims() {
 		if !slices.ContainsFunc(cases, func(b breakage) bool { return slices.Contains(b.want, claim.Name) }) {
@@ -223,7 +261,8 @@ func TestRecordsAreNeverChanged(t *testing.T) {
 		for _, statement := range []string{
 			`INSERT INTO purchases (id, shopper_id, ordinal, currency, subtotal, total, points, actor, created_at)
 				VALUES ({new}, {ana}, 1, 'USD', 0, 0, 0, 'ana', CURRENT_TIMESTAMP)`,
-			`INSERT INTO purchase_lines (id, purchase_id, position, product_id, kind, language, names, quantity, units, unit_price, subtotal, total)
+			`INSERT INTO purchase_lines
+				(id, purchase_id, position, product_id, kind, language, names, quantity, units, unit_price, subtotal, total)
 				VALUES ({new}, {new}, 0, {nobody}, 'DURABLE', 'en', '{}', 1, 1, 0, 0, 0)`,
 			`INSERT INTO price_changes (id, product_id, currency, amount, actor, created_at)
 				VALUES ({new}, {nobody}, 'USD', 0, 'mila', CURRENT_TIMESTAMP)`,
@@ -266,7 +305,8 @@ func TestDatabaseGuardsTheLedger(t *testing.T) {
 		{"a balance below zero", "UPDATE accounts SET balance = -1, paid = -1 WHERE id = {wallet}", "accounts_balance"},
 		{"a part below zero", "UPDATE accounts SET paid = paid + 1, gift = -1 WHERE id = {wallet}", "accounts_balance"},
 		{"parts that do not add up", "UPDATE accounts SET balance = balance + 1 WHERE id = {wallet}", "accounts_balance"},
-		{"more than an amount can be", "UPDATE accounts SET balance = 9000000000000001, paid = 9000000000000001 WHERE id = {wallet}", "accounts_balance"},
+		{"more than an amount can be", `UPDATE accounts SET balance = 9000000000000001, paid = 9000000000000001
+			WHERE id = {wallet}`, "accounts_balance"},
 		{"parts that overflow", `UPDATE accounts SET paid = 9223372036854775807, promotional = 9223372036854775807, gift = 2,
 			balance = 0 WHERE id = {wallet}`, "accounts_balance"},
 		{"a wallet of the house", "UPDATE accounts SET kind = 'WALLET' WHERE id = {house}", "accounts_owner"},
@@ -295,8 +335,10 @@ func TestDatabaseGuardsTheLedger(t *testing.T) {
 		{"that leaves less than it brought", like(map[string]string{"credit_balance": "amount - 1"}), "transfers_credited"},
 		{"that leaves less than nothing", like(map[string]string{"debit_seq": "9", "debit_balance": "-1"}), "transfers_debited"},
 		{"numbered 0", like(map[string]string{"credit_seq": "0"}), "transfers_credited"},
-		{"between houses", like(map[string]string{"credit_account_id": "{other house}", "credit_seq": "NULL", "credit_balance": "NULL"}),
-			"transfers_a_shopper"},
+		{
+			"between houses", like(map[string]string{"credit_account_id": "{other house}", "credit_seq": "NULL", "credit_balance": "NULL"}),
+			"transfers_a_shopper",
+		},
 		{"of a purchase that it does not name", like(map[string]string{"kind": "'PURCHASE'"}), "transfers_purchase"},
 		{"of points for nothing", like(map[string]string{"kind": "'POINTS_EARNED'"}), "transfers_purchase"},
 		{"by hand without a reason", like(map[string]string{"kind": "'ADJUSTMENT'"}), "transfers_reason"},
@@ -354,5 +396,6 @@ func like(otherwise map[string]string) string {
 			values[i] = value
 		}
 	}
-	return fmt.Sprintf("INSERT INTO transfers (%s) SELECT %s FROM transfers WHERE id = {top-up}", strings.Join(columns, ", "), strings.Join(values, ", "))
+	return fmt.Sprintf("INSERT INTO transfers (%s) SELECT %s FROM transfers WHERE id = {top-up}",
+		strings.Join(columns, ", "), strings.Join(values, ", "))
 }

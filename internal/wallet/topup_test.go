@@ -71,7 +71,8 @@ func TestAdjust(t *testing.T) {
 		in.Corrects, in.Reason, in.Origin = &paid.TransferID, "Paid by mistake.\nSee the letter.", ""
 		r := s.mustAdjust(t, in)
 
-		if want := (wallet.Origins{Paid: usd("11"), Refund: usd("0.50")}); wallet.OriginsOf(r.Wallet) != want || r.Wallet.Balance != usd("11.50") {
+		want := wallet.Origins{Paid: usd("11"), Refund: usd("0.50")}
+		if wallet.OriginsOf(r.Wallet) != want || r.Wallet.Balance != usd("11.50") {
 			t.Errorf("the wallet is %v, want %+v", r.Wallet, want)
 		}
 		moved, err := d.Client().Transfer.Get(t.Context(), r.TransferID)
@@ -143,7 +144,11 @@ func TestRefusedMovements(t *testing.T) {
 			{"a millionth over", wrong{amount: new(usd("1.000001"))}, []string{"INVALID_INPUT amount"}},
 			{"half a won", wrong{currency: "KRW", amount: new(usd("0.5"))}, []string{"INVALID_INPUT amount"}},
 			{"more than an amount can be", wrong{amount: new(money.Max + 10_000)}, []string{"INVALID_INPUT amount"}},
-			{"the most that an integer can be", wrong{currency: "DUST", amount: new(money.Amount(math.MaxInt64))}, []string{"INVALID_INPUT amount"}},
+			{
+				"the most that an integer can be",
+				wrong{currency: "DUST", amount: new(money.Amount(math.MaxInt64))},
+				[]string{"INVALID_INPUT amount"},
+			},
 			{"no key", wrong{key: new("")}, []string{"INVALID_INPUT idempotencyKey"}},
 			{"a key of 256 characters", wrong{key: new(strings.Repeat("k", 256))}, []string{"INVALID_INPUT idempotencyKey"}},
 			{"a blank key", wrong{key: new("  ")}, []string{"INVALID_INPUT idempotencyKey"}},
@@ -151,8 +156,11 @@ func TestRefusedMovements(t *testing.T) {
 			{"a text too long", wrong{text: new(strings.Repeat("x", 501))}, []string{"INVALID_INPUT text"}},
 			{"a text with a zero", wrong{text: new("pay\x00")}, []string{"INVALID_INPUT text"}},
 			{"a text that is none", wrong{text: new("pay\xff")}, []string{"INVALID_INPUT text"}},
-			{"everything at once", wrong{key: new(""), currency: "EUR", amount: new(money.Amount(0)), text: new("\x1b")},
-				[]string{"INVALID_INPUT text", "INVALID_INPUT idempotencyKey", "INVALID_INPUT amount", "INVALID_INPUT currency"}},
+			{
+				"everything at once",
+				wrong{key: new(""), currency: "EUR", amount: new(money.Amount(0)), text: new("\x1b")},
+				[]string{"INVALID_INPUT text", "INVALID_INPUT idempotencyKey", "INVALID_INPUT amount", "INVALID_INPUT currency"},
+			},
 		} {
 			t.Run("TopUp refuses "+test.name, func(t *testing.T) {
 				in := topUp(ana, "k", "1")
@@ -170,9 +178,11 @@ func TestRefusedMovements(t *testing.T) {
 			change func(*wallet.TopUpInput)
 			want   []string
 		}{
-			"a negative amount":             {func(in *wallet.TopUpInput) { in.Amount = usd("-1") }, []string{"INVALID_INPUT amount"}},
-			"the least amount":              {func(in *wallet.TopUpInput) { in.Amount = -money.Max }, []string{"INVALID_INPUT amount"}},
-			"a reference of 256 characters": {func(in *wallet.TopUpInput) { in.Reference = strings.Repeat("x", 256) }, []string{"INVALID_INPUT reference"}},
+			"a negative amount": {func(in *wallet.TopUpInput) { in.Amount = usd("-1") }, []string{"INVALID_INPUT amount"}},
+			"the least amount":  {func(in *wallet.TopUpInput) { in.Amount = -money.Max }, []string{"INVALID_INPUT amount"}},
+			"a reference of 256 characters": {
+				func(in *wallet.TopUpInput) { in.Reference = strings.Repeat("x", 256) }, []string{"INVALID_INPUT reference"},
+			},
 		} {
 			t.Run("TopUp refuses "+name, func(t *testing.T) {
 				in := topUp(ana, "k", "1")
@@ -190,8 +200,10 @@ func TestRefusedMovements(t *testing.T) {
 			"an odd one":   {func(in *wallet.AdjustInput) { in.Origin = "paid" }, []string{"INVALID_INPUT origin"}},
 			"below zero":   {func(in *wallet.AdjustInput) { in.Amount = usd("-10.01") }, []string{"INSUFFICIENT_FUNDS"}},
 			"all there is": {func(in *wallet.AdjustInput) { in.Amount = -money.Max }, []string{"INSUFFICIENT_FUNDS"}},
-			"beyond all there is": {func(in *wallet.AdjustInput) { in.Currency, in.Amount = "DUST", math.MinInt64 },
-				[]string{"INVALID_INPUT amount"}},
+			"beyond all there is": {
+				func(in *wallet.AdjustInput) { in.Currency, in.Amount = "DUST", math.MinInt64 },
+				[]string{"INVALID_INPUT amount"},
+			},
 			"no such wallet":      {func(in *wallet.AdjustInput) { in.Currency, in.Amount = "GEM", usd("-1") }, []string{"INSUFFICIENT_FUNDS"}},
 			"an unknown transfer": {func(in *wallet.AdjustInput) { in.Corrects = new(uuid.New()) }, []string{"NOT_FOUND corrects"}},
 			"a foreign transfer":  {func(in *wallet.AdjustInput) { in.Corrects = &bens.TransferID }, []string{"NOT_FOUND corrects"}},

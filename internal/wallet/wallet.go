@@ -3,7 +3,7 @@
 // It promises that value is never made, lost or changed. A transfer takes a positive amount from one account and gives it
 // to another, so the sum over all accounts of a currency is always zero (rule 5). A shopper's account never goes below
 // zero (rule 6). Transfers are never changed; each bears its number in, and the balance after it of, the shopper's
-// account, so that the ledger can be proved line by line (Verify). Every amount knows where its value came from (rule 26).
+// account, so that the ledger can be proved line by line (Claims). Every amount knows where its value came from (rule 26).
 //
 // Everything that moves value does so through a Book: load it under the shopper's lock, decide on it in memory, apply it.
 package wallet
