@@ -22,8 +22,9 @@ const (
 )
 
 // sqliteShared holds for every connection. Times are written in UTC in a form that sorts and that SQLite's own date
-// functions read; the driver's default is Go's Time.String, which does neither.
-const sqliteShared = "_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)" +
+// functions read; the driver's default is Go's Time.String, which does neither. Recursive triggers are those that fire for
+// the row that a REPLACE takes away: without them, it is a way around what may never be deleted.
+const sqliteShared = "_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=recursive_triggers(1)" +
 	"&_timezone=UTC&_time_format=sqlite&_texttotime=1"
 
 // openSQLite opens a pool on the file, creating the file when it is missing.
