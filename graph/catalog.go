@@ -63,9 +63,12 @@ func productFilter(f *model.ProductFilter) (catalog.Filter, error) {
 		return catalog.Filter{}, nil
 	}
 	var faults fault.List
-	for path, bound := range map[string]graphql.Omittable[*model.Decimal]{"filter.minPrice": f.MinPrice, "filter.maxPrice": f.MaxPrice} {
-		if bound.Value() != nil {
-			faults.AddIf(bound.Value().Fault(path))
+	for _, bound := range []struct {
+		path   string
+		amount graphql.Omittable[*model.Decimal]
+	}{{"filter.minPrice", f.MinPrice}, {"filter.maxPrice", f.MaxPrice}} {
+		if amount := bound.amount.Value(); amount != nil {
+			faults.AddIf(amount.Fault(bound.path))
 		}
 	}
 	filter := catalog.Filter{
@@ -112,14 +115,17 @@ func createInput(in model.CreateProductInput) (catalog.CreateInput, error) {
 func updateInput(in model.UpdateProductInput) (catalog.UpdateInput, error) {
 	productID, err := parseID(id.Product, "id", in.ID)
 	faults := append(fault.From(err), model.PriceFaults(in.Prices.Value())...)
-	for path, null := range map[string]bool{
-		"status": in.Status.IsSet() && in.Status.Value() == nil,
-		"texts":  in.Texts.IsSet() && in.Texts.Value() == nil,
-		"slug":   in.Slug.IsSet() && in.Slug.Value() == nil,
-		"units":  in.Units.IsSet() && in.Units.Value() == nil,
+	for _, field := range []struct {
+		path string
+		null bool
+	}{
+		{"status", in.Status.IsSet() && in.Status.Value() == nil},
+		{"texts", in.Texts.IsSet() && in.Texts.Value() == nil},
+		{"slug", in.Slug.IsSet() && in.Slug.Value() == nil},
+		{"units", in.Units.IsSet() && in.Units.Value() == nil},
 	} {
-		if null {
-			faults.Add(fault.Input(path, "This cannot be null. Leave it out to keep what is there."))
+		if field.null {
+			faults.Add(fault.Input(field.path, "This cannot be null. Leave it out to keep what is there."))
 		}
 	}
 	if err := faults.Err(); err != nil {

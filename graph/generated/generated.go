@@ -1905,20 +1905,36 @@ var sources = []*ast.Source{
     last: Int
     "Cursor to go back from."
     before: String
+    "Which of them; all when it is left out."
     filter: ProductFilter
+    "In which order."
     orderBy: ProductOrder! = NEWEST
   ): ProductConnection!
   "One product, by id or by slug (give one of them); null when there is none or it is not on sale."
-  product(id: ID, slug: String): Product
+  product(
+    "The product, prd_…."
+    id: ID
+    "Its name in addresses."
+    slug: String
+  ): Product
 }
 
 extend type Mutation {
   "Sets up a product. Its slug is made from its name when none is given."
-  createProduct(input: CreateProductInput!): CreateProductPayload! @role(is: [MERCHANDISER, ADMIN])
+  createProduct(
+    "The new product."
+    input: CreateProductInput!
+  ): CreateProductPayload! @role(is: [MERCHANDISER, ADMIN])
   "Changes a product: fields that are left out stay as they are. What was sold keeps its own names and prices."
-  updateProduct(input: UpdateProductInput!): UpdateProductPayload! @role(is: [MERCHANDISER, ADMIN])
+  updateProduct(
+    "Which product to change, and what of it."
+    input: UpdateProductInput!
+  ): UpdateProductPayload! @role(is: [MERCHANDISER, ADMIN])
   "Takes a product off sale for good. Who owns it keeps it. Archiving twice is the same as once."
-  archiveProduct(input: ArchiveProductInput!): ArchiveProductPayload! @role(is: [MERCHANDISER, ADMIN])
+  archiveProduct(
+    "Which product to take off sale."
+    input: ArchiveProductInput!
+  ): ArchiveProductPayload! @role(is: [MERCHANDISER, ADMIN])
 }
 
 "Something that can be in a basket."
@@ -1931,7 +1947,10 @@ interface Purchasable {
     languages: [LanguageTag!]
   ): String!
   "What it costs this viewer now; null when it is not sold in the currency."
-  price(currency: CurrencyCode!): Price
+  price(
+    "The currency to tell it in."
+    currency: CurrencyCode!
+  ): Price
   "Whether the viewer owns it. False for a visitor, and for what is used up rather than owned."
   owned: Boolean!
 }
@@ -1961,6 +1980,7 @@ type Product implements Node & Purchasable {
   slug: String!
   "What a purchase gives."
   kind: ProductKind!
+  "Where it is in its life. Only merchandisers see anything but ACTIVE in lists."
   status: ProductStatus!
   name(languages: [LanguageTag!]): String!
   "Plain text; empty when there is none."
@@ -1992,7 +2012,9 @@ type Product implements Node & Purchasable {
   reference: String
   "Counts the changes; send it back as expectedVersion to be sure that nobody else changed it meanwhile."
   version: Int!
+  "When it was set up."
   createdAt: Time!
+  "When it was last changed."
   updatedAt: Time!
 }
 
@@ -2006,14 +2028,19 @@ type Price {
 
 "What a media link leads to."
 enum MediaKind {
+  "A picture: a cover, a screenshot."
   IMAGE
+  "A film: a trailer."
   VIDEO
+  "Something to hear: a sample, an episode."
   AUDIO
+  "Something to read: a sample chapter."
   DOCUMENT
 }
 
 "A link to a picture, a sample or a film."
 type Media {
+  "What the link leads to."
   kind: MediaKind!
   "An absolute https address."
   url: String!
@@ -2025,6 +2052,7 @@ type Media {
 input ProductFilter {
   "Words to find in names, descriptions, creators, tags and categories: every word, or the beginning of one, in any language; case and accents do not matter."
   search: String
+  "Of one of these kinds."
   kinds: [ProductKind!]
   "Only what merchandisers may see; everybody else always gets ACTIVE products in their window."
   statuses: [ProductStatus!]
@@ -2058,9 +2086,11 @@ enum ProductOrder {
 
 "A page of products."
 type ProductConnection {
+  "The products of the page, each with its cursor."
   edges: [ProductEdge!]!
   "The products of the page, without cursors."
   nodes: [Product!]!
+  "Where the page begins and ends."
   pageInfo: PageInfo!
   "How many products match the filter. Counted only when asked for."
   totalCount: Int!
@@ -2068,12 +2098,15 @@ type ProductConnection {
 
 "A product in a page."
 type ProductEdge {
+  "The place of the product in its list, for after and before."
   cursor: String!
+  "The product."
   node: Product!
 }
 
 "A name and a description in one language."
 input ProductTextInput {
+  "The language that it is written in."
   language: LanguageTag!
   "One line, 1 to 500 characters."
   name: String!
@@ -2083,6 +2116,7 @@ input ProductTextInput {
 
 "What a product costs in one currency."
 input PriceInput {
+  "A currency that the shop trades in."
   currency: CurrencyCode!
   "A whole number of the currency's minor units, from 0."
   amount: Decimal!
@@ -2090,6 +2124,7 @@ input PriceInput {
 
 "A media link."
 input MediaInput {
+  "What the link leads to."
   kind: MediaKind!
   "An absolute https address, up to 2,000 characters."
   url: String!
@@ -2097,7 +2132,9 @@ input MediaInput {
   alt: String! = ""
 }
 
+"A new product."
 input CreateProductInput {
+  "What a purchase gives. It cannot be changed afterwards."
   kind: ProductKind!
   "ACTIVE puts it on sale at once, or when its window opens."
   status: ProductStatus! = DRAFT
@@ -2117,6 +2154,7 @@ input CreateProductInput {
   units: Int! = 1
   "Each currency once. An ACTIVE product needs at least one."
   prices: [PriceInput!]! = []
+  "First instant on sale; left out for no beginning."
   publishFrom: Time
   "After publishFrom."
   publishUntil: Time
@@ -2126,12 +2164,15 @@ input CreateProductInput {
 
 "The product, or why there is none."
 type CreateProductPayload {
+  "The new product; null when there is none."
   product: Product
+  "Why there is none; empty when there is a product."
   errors: [UserError!]!
 }
 
 "What is left out stays; null empties a field that may be empty."
 input UpdateProductInput {
+  "The product, prd_…."
   id: ID!
   "The version that the change was made from: with another one the answer is CONFLICT. Leave it out to change whatever is there."
   expectedVersion: Int
@@ -2139,37 +2180,54 @@ input UpdateProductInput {
   status: ProductStatus
   "Replaces all texts."
   texts: [ProductTextInput!]
+  "Lower-case letters, digits and single hyphens, up to 100 characters. The old one leads nowhere then."
   slug: String
+  "Up to 500 characters; null for unknown."
   creator: String
+  "Replaces all tags; null for none. Up to 50, each up to 100 characters."
   tags: [String!]
+  "Replaces all categories; null for none. Up to 50, each up to 100 characters."
   categories: [String!]
+  "Replaces all links; null for none. Up to 20."
   media: [MediaInput!]
+  "1 to 1,000,000; 1 for a DURABLE."
   units: Int
   "Replaces all prices: a currency that is not among them is no longer sold in."
   prices: [PriceInput!]
+  "First instant on sale; null for no beginning."
   publishFrom: Time
+  "First instant no longer on sale, after publishFrom; null for no end."
   publishUntil: Time
 }
 
 "The product as it is now, or why it was not changed."
 type UpdateProductPayload {
+  "The product as it is now; null when it was not changed."
   product: Product
+  "Why it was not changed; empty when it was."
   errors: [UserError!]!
 }
 
+"Which product to take off sale."
 input ArchiveProductInput {
+  "The product, prd_…."
   id: ID!
 }
 
 "The product as it is now, or why it was not archived."
 type ArchiveProductPayload {
+  "The product as it is now; null when it was not archived."
   product: Product
+  "Why it was not archived; empty when it was."
   errors: [UserError!]!
 }
 `, BuiltIn: false},
 	{Name: "../schema/checkout.graphqls", Input: `extend type Query {
   "What a basket costs this caller now, line by line, and why. Changes nothing; visitors may ask too."
-  quote(input: QuoteInput!): Quote!
+  quote(
+    "The basket to price."
+    input: QuoteInput!
+  ): Quote!
 }
 
 extend type Mutation {
@@ -2177,12 +2235,24 @@ extend type Mutation {
   Buys a basket: debits the wallet, hands over the goods and awards points and badges, all or nothing, exactly once.
   A repeat with the same key returns the same purchase and charges nothing. Counted by the rate limiter, each one in a document.
   """
-  checkout(input: CheckoutInput!): CheckoutPayload! @role(is: SHOPPER)
+  checkout(
+    "What to buy, and the total that was shown for it."
+    input: CheckoutInput!
+  ): CheckoutPayload! @role(is: SHOPPER)
 }
 
 extend type Shopper {
   "The shopper's purchases, newest first, at most 100 a page; 20 when neither first nor last is given."
-  purchases(first: Int, after: String, last: Int, before: String): PurchaseConnection! @role(is: SHOPPER)
+  purchases(
+    "How many, counted from the newest or from after."
+    first: Int
+    "Cursor to go on from."
+    after: String
+    "How many, counted back from the oldest or from before."
+    last: Int
+    "Cursor to go back from."
+    before: String
+  ): PurchaseConnection! @role(is: SHOPPER)
 }
 
 "One item of a basket. The same id twice is the same as once with the quantities added; a durable good counts once."
@@ -2193,15 +2263,19 @@ input BasketItemInput {
   quantity: Int! = 1
 }
 
+"A basket to price."
 input QuoteInput {
+  "The currency to pay in, one that the shop trades in."
   currency: CurrencyCode!
   "1 to 50 items."
   items: [BasketItemInput!]!
 }
 
+"A basket to buy, and the total that was shown for it."
 input CheckoutInput {
   "1 to 255 characters, made up by the client once for this purchase and sent again with every repeat. It belongs to the shopper."
   idempotencyKey: String!
+  "The currency to pay in, one that the shop trades in. Prices, wallet and debit are all in it; nothing is converted."
   currency: CurrencyCode!
   "1 to 50 items."
   items: [BasketItemInput!]!
@@ -2211,6 +2285,7 @@ input CheckoutInput {
 
 "What a basket costs."
 type Quote {
+  "The items of the basket that have a price, each product once, in the order of the basket."
   lines: [QuoteLine!]!
   "Sum of the list prices."
   subtotal: Money!
@@ -2232,7 +2307,9 @@ type Quote {
 
 "One item of a quote."
 type QuoteLine {
+  "What would be bought."
   item: Purchasable!
+  "How many, all items of the basket that name it together; 1 for a durable good."
   quantity: Int!
   "List price of one."
   unitPrice: Money!
@@ -2244,6 +2321,7 @@ type QuoteLine {
 
 "What became of a checkout. When purchase is null, errors says why and nothing happened."
 type CheckoutPayload {
+  "The record of what was bought; null when the checkout was refused."
   purchase: Purchase
   "Whether this key had been used before, and this is the purchase of that time."
   replayed: Boolean!
@@ -2253,6 +2331,7 @@ type CheckoutPayload {
   rewards: PurchaseRewards
   "How many more checkouts the limiter lets through."
   rateLimit: RateLimitStatus!
+  "Why nothing was bought; empty when there is a purchase."
   errors: [UserError!]!
 }
 
@@ -2261,7 +2340,9 @@ type Purchase implements Node {
   id: ID!
   "This is the shopper's n-th purchase, counted from 1."
   ordinal: Int!
+  "The currency that it was paid in."
   currency: CurrencyCode!
+  "What was bought, in the order of the basket."
   lines: [PurchaseLine!]!
   "Sum of the list prices."
   subtotal: Money!
@@ -2280,10 +2361,15 @@ type Purchase implements Node {
 "One item of a purchase."
 type PurchaseLine {
   "What it was called then."
-  name(languages: [LanguageTag!]): String!
+  name(
+    "Wanted languages, best first. The product's own language when none of them was there."
+    languages: [LanguageTag!]
+  ): String!
   "What was bought, as it is now."
   product: Product
+  "What the product gave then."
   kind: ProductKind!
+  "How many were bought."
   quantity: Int!
   "How many units each gave."
   units: Int!
@@ -2297,15 +2383,21 @@ type PurchaseLine {
 
 "A page of purchases."
 type PurchaseConnection {
+  "The purchases of the page, each with its cursor."
   edges: [PurchaseEdge!]!
+  "The purchases of the page, without cursors."
   nodes: [Purchase!]!
+  "Where the page begins and ends."
   pageInfo: PageInfo!
+  "How many purchases the shopper has made."
   totalCount: Int!
 }
 
 "A purchase in a page."
 type PurchaseEdge {
+  "The place of the purchase, for after and before."
   cursor: String!
+  "The purchase."
   node: Purchase!
 }
 
@@ -2349,7 +2441,16 @@ type OverloadedError implements UserError {
 `, BuiltIn: false},
 	{Name: "../schema/entitlement.graphqls", Input: `extend type Shopper {
   "What the shopper may use, newest first, at most 100 a page; 20 when neither first nor last is given."
-  entitlements(first: Int, after: String, last: Int, before: String): EntitlementConnection! @role(is: SHOPPER)
+  entitlements(
+    "How many, counted from the newest or from after."
+    first: Int
+    "Cursor to go on from."
+    after: String
+    "How many, counted back from the oldest or from before."
+    last: Int
+    "Cursor to go back from."
+    before: String
+  ): EntitlementConnection! @role(is: SHOPPER)
 }
 
 "Something that a shopper may use."
@@ -2357,7 +2458,9 @@ type Entitlement implements Node {
   id: ID!
   "What may be used."
   product: Product!
+  "The product's kind when it was bought."
   kind: ProductKind!
+  "Whether it may be used."
   status: EntitlementStatus!
   "How many units it came with; 1 for a DURABLE."
   units: Int!
@@ -2365,11 +2468,13 @@ type Entitlement implements Node {
   remaining: Int!
   "The purchase that gave it."
   purchaseId: ID!
+  "When it was given: the instant of the purchase."
   grantedAt: Time!
 }
 
 "Whether an entitlement may be used. New states may be added."
 enum EntitlementStatus {
+  "It may be used."
   ACTIVE
   "Taken back."
   REVOKED
@@ -2377,15 +2482,21 @@ enum EntitlementStatus {
 
 "A page of entitlements."
 type EntitlementConnection {
+  "The entitlements of the page, each with its cursor."
   edges: [EntitlementEdge!]!
+  "The entitlements of the page, without cursors."
   nodes: [Entitlement!]!
+  "Where the page begins and ends."
   pageInfo: PageInfo!
+  "How many entitlements the shopper has had. Counted only when asked for."
   totalCount: Int!
 }
 
 "An entitlement in a page."
 type EntitlementEdge {
+  "The place of the entitlement, for after and before."
   cursor: String!
+  "The entitlement."
   node: Entitlement!
 }
 `, BuiltIn: false},
@@ -2396,6 +2507,7 @@ type RateLimitedError implements UserError {
   path: [String!]
   "How long to wait, in milliseconds, rounded up."
   retryAfterMs: Int!
+  "Where the caller stands with the limit that was reached."
   limit: RateLimitStatus!
 }
 
@@ -2439,9 +2551,11 @@ type Rewards {
 
 "A badge that a shopper has, each at most once."
 type BadgeAward {
+  "What was earned."
   badge: Badge!
   "The purchase that earned it."
   purchaseId: ID!
+  "When it was earned: the instant of the purchase."
   awardedAt: Time!
 }
 
@@ -2449,6 +2563,7 @@ type BadgeAward {
 type Badge {
   "Its name for programs: first-purchase."
   code: String!
+  "Its name for people. English."
   name: String!
   "What it is given for."
   description: String!
@@ -2456,6 +2571,7 @@ type Badge {
 
 "What one purchase earned."
 type PurchaseRewards {
+  "Points that this purchase earned."
   pointsEarned: Money!
   "Points the shopper has now."
   pointsBalance: Money!
@@ -2465,6 +2581,7 @@ type PurchaseRewards {
 
 "What a purchase would earn."
 type RewardPreview {
+  "Points that it would earn."
   points: Money!
   "Badges that it would earn; empty for a visitor."
   badges: [Badge!]!
@@ -2591,9 +2708,15 @@ type InvalidInputError implements UserError {
 
 type Query {
   "The thing with this id, of whatever kind; null when there is none or it is not the caller's to see."
-  node(id: ID!): Node
+  node(
+    "The id of anything: prd_…, pur_…, wal_…, shp_…, ent_…."
+    id: ID!
+  ): Node
   "The things with these ids, at most 100, in the same order; null in the place of each that is not there."
-  nodes(ids: [ID!]!): [Node]!
+  nodes(
+    "Up to 100 ids, of whatever kinds. One that is no id at all refuses the whole field."
+    ids: [ID!]!
+  ): [Node]!
   "The shop's clock: what every window is judged by."
   serverTime: Time!
 }
@@ -2605,32 +2728,54 @@ type Mutation
   Credits a shopper's wallet with money that was paid elsewhere. Idempotent: a repeat with the same key returns the first
   result. Opens the wallet when it is the shopper's first in the currency.
   """
-  topUpWallet(input: TopUpWalletInput!): TopUpWalletPayload! @role(is: [SERVICE, ADMIN])
+  topUpWallet(
+    "Whose wallet to credit, and by how much."
+    input: TopUpWalletInput!
+  ): TopUpWalletPayload! @role(is: [SERVICE, ADMIN])
   "Corrects a shopper's wallet by hand, up or down, with a reason that is kept. Idempotent like topUpWallet."
-  adjustWallet(input: AdjustWalletInput!): AdjustWalletPayload! @role(is: ADMIN)
+  adjustWallet(
+    "What to correct, by how much and why."
+    input: AdjustWalletInput!
+  ): AdjustWalletPayload! @role(is: ADMIN)
 }
 
 extend type Shopper {
   "The shopper's wallets, by currency code."
   wallets: [Wallet!]! @role(is: SHOPPER)
   "The wallet of one currency; null before the first money in it."
-  wallet(currency: CurrencyCode!): Wallet @role(is: SHOPPER)
+  wallet(
+    "The currency of the wallet."
+    currency: CurrencyCode!
+  ): Wallet @role(is: SHOPPER)
 }
 
 "A shopper's money in one currency. It never goes below zero."
 type Wallet implements Node {
   id: ID!
+  "The currency that it is in."
   currency: CurrencyCode!
+  "What is in it."
   balance: Money!
   "How much of the balance came from where."
   origins: [WalletOrigin!]!
   "The statement, newest first, at most 100 a page; 20 when neither first nor last is given."
-  transfers(first: Int, after: String, last: Int, before: String): TransferConnection!
+  transfers(
+    "How many, counted from the newest or from after."
+    first: Int
+    "Cursor to go on from."
+    after: String
+    "How many, counted back from the oldest or from before."
+    last: Int
+    "Cursor to go back from."
+    before: String
+  ): TransferConnection!
 }
 
 "Part of a wallet's balance by where it came from. A purchase spends PROMOTIONAL first, then GIFT, REFUND and PAID."
 type WalletOrigin {
+  "Where it came from."
   origin: ValueOrigin!
+  "How much of the balance."
   amount: Money!
 }
 
@@ -2658,7 +2803,9 @@ enum TransferKind {
 
 "One line of a wallet's statement."
 type Transfer {
+  "Opaque; starts with trf_. A transfer is seen in its wallet only, not by node."
   id: ID!
+  "What it was for."
   kind: TransferKind!
   "What it did to this wallet: negative for money out."
   amount: Money!
@@ -2670,13 +2817,17 @@ type Transfer {
   reference: String
   "Why it was done by hand; null for all others."
   reason: String
+  "When it was made."
   createdAt: Time!
 }
 
 "A page of a statement."
 type TransferConnection {
+  "The transfers of the page, each with its cursor."
   edges: [TransferEdge!]!
+  "The transfers of the page, without cursors."
   nodes: [Transfer!]!
+  "Where the page begins and ends."
   pageInfo: PageInfo!
   "How many transfers the wallet has had."
   totalCount: Int!
@@ -2684,15 +2835,19 @@ type TransferConnection {
 
 "A transfer in a page."
 type TransferEdge {
+  "The place of the transfer in the statement, for after and before."
   cursor: String!
+  "The transfer."
   node: Transfer!
 }
 
+"Money that was paid elsewhere."
 input TopUpWalletInput {
   "1 to 255 characters, made up by the client once for this top-up. It belongs to the shopper."
   idempotencyKey: String!
   "Whose wallet."
   shopperId: ID!
+  "The currency that was paid, one that the shop trades in."
   currency: CurrencyCode!
   "More than 0, a whole number of the currency's minor units."
   amount: Decimal!
@@ -2702,17 +2857,21 @@ input TopUpWalletInput {
 
 "The wallet after the top-up, or why there was none."
 type TopUpWalletPayload {
+  "The wallet as it is now; null when the top-up was refused."
   wallet: Wallet
   "Whether this key had been used before, and this is the result of that time."
   replayed: Boolean!
+  "Why nothing was credited; empty when it was."
   errors: [UserError!]!
 }
 
+"A correction of a wallet by hand."
 input AdjustWalletInput {
   "1 to 255 characters, made up by the client once for this correction. It belongs to the shopper."
   idempotencyKey: String!
   "Whose wallet."
   shopperId: ID!
+  "The currency of the wallet, one that the shop trades in."
   currency: CurrencyCode!
   "What to add: negative to take away. Not 0; a whole number of the currency's minor units."
   amount: Decimal!
@@ -2726,9 +2885,11 @@ input AdjustWalletInput {
 
 "The wallet after the correction, or why there was none."
 type AdjustWalletPayload {
+  "The wallet as it is now; null when the correction was refused."
   wallet: Wallet
   "Whether this key had been used before, and this is the result of that time."
   replayed: Boolean!
+  "Why nothing was corrected; empty when it was."
   errors: [UserError!]!
 }
 

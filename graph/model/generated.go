@@ -14,12 +14,14 @@ import (
 	"farthing/internal/money"
 )
 
+// A correction of a wallet by hand.
 type AdjustWalletInput struct {
 	// 1 to 255 characters, made up by the client once for this correction. It belongs to the shopper.
 	IdempotencyKey string `json:"idempotencyKey"`
 	// Whose wallet.
-	ShopperID string     `json:"shopperId"`
-	Currency  money.Code `json:"currency"`
+	ShopperID string `json:"shopperId"`
+	// The currency of the wallet, one that the shop trades in.
+	Currency money.Code `json:"currency"`
 	// What to add: negative to take away. Not 0; a whole number of the currency's minor units.
 	Amount Decimal `json:"amount"`
 	// Where added value counts as coming from. What is taken away is taken like a purchase.
@@ -32,26 +34,33 @@ type AdjustWalletInput struct {
 
 // The wallet after the correction, or why there was none.
 type AdjustWalletPayload struct {
+	// The wallet as it is now; null when the correction was refused.
 	Wallet *Wallet `json:"wallet,omitempty"`
 	// Whether this key had been used before, and this is the result of that time.
-	Replayed bool        `json:"replayed"`
-	Errors   []UserError `json:"errors"`
+	Replayed bool `json:"replayed"`
+	// Why nothing was corrected; empty when it was.
+	Errors []UserError `json:"errors"`
 }
 
+// Which product to take off sale.
 type ArchiveProductInput struct {
+	// The product, prd_….
 	ID string `json:"id"`
 }
 
 // The product as it is now, or why it was not archived.
 type ArchiveProductPayload struct {
-	Product *Product    `json:"product,omitempty"`
-	Errors  []UserError `json:"errors"`
+	// The product as it is now; null when it was not archived.
+	Product *Product `json:"product,omitempty"`
+	// Why it was not archived; empty when it was.
+	Errors []UserError `json:"errors"`
 }
 
 // Something to be proud of.
 type Badge struct {
 	// Its name for programs: first-purchase.
 	Code string `json:"code"`
+	// Its name for people. English.
 	Name string `json:"name"`
 	// What it is given for.
 	Description string `json:"description"`
@@ -65,10 +74,12 @@ type BasketItemInput struct {
 	Quantity int `json:"quantity"`
 }
 
+// A basket to buy, and the total that was shown for it.
 type CheckoutInput struct {
 	// 1 to 255 characters, made up by the client once for this purchase and sent again with every repeat. It belongs to the shopper.
-	IdempotencyKey string     `json:"idempotencyKey"`
-	Currency       money.Code `json:"currency"`
+	IdempotencyKey string `json:"idempotencyKey"`
+	// The currency to pay in, one that the shop trades in. Prices, wallet and debit are all in it; nothing is converted.
+	Currency money.Code `json:"currency"`
 	// 1 to 50 items.
 	Items []BasketItemInput `json:"items"`
 	// The total that the client has shown. With any other total the answer is PRICE_CHANGED and nothing is charged.
@@ -77,6 +88,7 @@ type CheckoutInput struct {
 
 // What became of a checkout. When purchase is null, errors says why and nothing happened.
 type CheckoutPayload struct {
+	// The record of what was bought; null when the checkout was refused.
 	Purchase *Purchase `json:"purchase,omitempty"`
 	// Whether this key had been used before, and this is the purchase of that time.
 	Replayed bool `json:"replayed"`
@@ -86,10 +98,13 @@ type CheckoutPayload struct {
 	Rewards *PurchaseRewards `json:"rewards,omitempty"`
 	// How many more checkouts the limiter lets through.
 	RateLimit RateLimitStatus `json:"rateLimit"`
-	Errors    []UserError     `json:"errors"`
+	// Why nothing was bought; empty when there is a purchase.
+	Errors []UserError `json:"errors"`
 }
 
+// A new product.
 type CreateProductInput struct {
+	// What a purchase gives. It cannot be changed afterwards.
 	Kind ProductKind `json:"kind"`
 	// ACTIVE puts it on sale at once, or when its window opens.
 	Status ProductStatus `json:"status"`
@@ -108,7 +123,8 @@ type CreateProductInput struct {
 	// 1 to 1,000,000; 1 for a DURABLE.
 	Units int `json:"units"`
 	// Each currency once. An ACTIVE product needs at least one.
-	Prices      []PriceInput                  `json:"prices"`
+	Prices []PriceInput `json:"prices"`
+	// First instant on sale; left out for no beginning.
 	PublishFrom graphql.Omittable[*time.Time] `json:"publishFrom,omitempty"`
 	// After publishFrom.
 	PublishUntil graphql.Omittable[*time.Time] `json:"publishUntil,omitempty"`
@@ -118,12 +134,15 @@ type CreateProductInput struct {
 
 // The product, or why there is none.
 type CreateProductPayload struct {
-	Product *Product    `json:"product,omitempty"`
-	Errors  []UserError `json:"errors"`
+	// The new product; null when there is none.
+	Product *Product `json:"product,omitempty"`
+	// Why there is none; empty when there is a product.
+	Errors []UserError `json:"errors"`
 }
 
 // A link to a picture, a sample or a film.
 type Media struct {
+	// What the link leads to.
 	Kind MediaKind `json:"kind"`
 	// An absolute https address.
 	URL string `json:"url"`
@@ -133,6 +152,7 @@ type Media struct {
 
 // A media link.
 type MediaInput struct {
+	// What the link leads to.
 	Kind MediaKind `json:"kind"`
 	// An absolute https address, up to 2,000 characters.
 	URL string `json:"url"`
@@ -153,6 +173,7 @@ type Price struct {
 
 // What a product costs in one currency.
 type PriceInput struct {
+	// A currency that the shop trades in.
 	Currency money.Code `json:"currency"`
 	// A whole number of the currency's minor units, from 0.
 	Amount Decimal `json:"amount"`
@@ -161,8 +182,9 @@ type PriceInput struct {
 // Which products to list. What is given must all hold.
 type ProductFilter struct {
 	// Words to find in names, descriptions, creators, tags and categories: every word, or the beginning of one, in any language; case and accents do not matter.
-	Search graphql.Omittable[*string]       `json:"search,omitempty"`
-	Kinds  graphql.Omittable[[]ProductKind] `json:"kinds,omitempty"`
+	Search graphql.Omittable[*string] `json:"search,omitempty"`
+	// Of one of these kinds.
+	Kinds graphql.Omittable[[]ProductKind] `json:"kinds,omitempty"`
 	// Only what merchandisers may see; everybody else always gets ACTIVE products in their window.
 	Statuses graphql.Omittable[[]ProductStatus] `json:"statuses,omitempty"`
 	// Carrying at least one of these tags.
@@ -181,6 +203,7 @@ type ProductFilter struct {
 
 // A name and a description in one language.
 type ProductTextInput struct {
+	// The language that it is written in.
 	Language string `json:"language"`
 	// One line, 1 to 500 characters.
 	Name string `json:"name"`
@@ -190,6 +213,7 @@ type ProductTextInput struct {
 
 // What one purchase earned.
 type PurchaseRewards struct {
+	// Points that this purchase earned.
 	PointsEarned Money `json:"pointsEarned"`
 	// Points the shopper has now.
 	PointsBalance Money `json:"pointsBalance"`
@@ -200,7 +224,9 @@ type PurchaseRewards struct {
 type Query struct {
 }
 
+// A basket to price.
 type QuoteInput struct {
+	// The currency to pay in, one that the shop trades in.
 	Currency money.Code `json:"currency"`
 	// 1 to 50 items.
 	Items []BasketItemInput `json:"items"`
@@ -208,6 +234,7 @@ type QuoteInput struct {
 
 // What a purchase would earn.
 type RewardPreview struct {
+	// Points that it would earn.
 	Points Money `json:"points"`
 	// Badges that it would earn; empty for a visitor.
 	Badges []Badge `json:"badges"`
@@ -221,12 +248,14 @@ type Rewards struct {
 	Badges []BadgeAward `json:"badges"`
 }
 
+// Money that was paid elsewhere.
 type TopUpWalletInput struct {
 	// 1 to 255 characters, made up by the client once for this top-up. It belongs to the shopper.
 	IdempotencyKey string `json:"idempotencyKey"`
 	// Whose wallet.
-	ShopperID string     `json:"shopperId"`
-	Currency  money.Code `json:"currency"`
+	ShopperID string `json:"shopperId"`
+	// The currency that was paid, one that the shop trades in.
+	Currency money.Code `json:"currency"`
 	// More than 0, a whole number of the currency's minor units.
 	Amount Decimal `json:"amount"`
 	// The payment's name where it was paid, up to 255 characters; shown on the statement.
@@ -235,49 +264,65 @@ type TopUpWalletInput struct {
 
 // The wallet after the top-up, or why there was none.
 type TopUpWalletPayload struct {
+	// The wallet as it is now; null when the top-up was refused.
 	Wallet *Wallet `json:"wallet,omitempty"`
 	// Whether this key had been used before, and this is the result of that time.
-	Replayed bool        `json:"replayed"`
-	Errors   []UserError `json:"errors"`
+	Replayed bool `json:"replayed"`
+	// Why nothing was credited; empty when it was.
+	Errors []UserError `json:"errors"`
 }
 
 // What is left out stays; null empties a field that may be empty.
 type UpdateProductInput struct {
+	// The product, prd_….
 	ID string `json:"id"`
 	// The version that the change was made from: with another one the answer is CONFLICT. Leave it out to change whatever is there.
 	ExpectedVersion graphql.Omittable[*int] `json:"expectedVersion,omitempty"`
 	// DRAFT or ACTIVE. A product is archived by archiveProduct.
 	Status graphql.Omittable[*ProductStatus] `json:"status,omitempty"`
 	// Replaces all texts.
-	Texts      graphql.Omittable[[]ProductTextInput] `json:"texts,omitempty"`
-	Slug       graphql.Omittable[*string]            `json:"slug,omitempty"`
-	Creator    graphql.Omittable[*string]            `json:"creator,omitempty"`
-	Tags       graphql.Omittable[[]string]           `json:"tags,omitempty"`
-	Categories graphql.Omittable[[]string]           `json:"categories,omitempty"`
-	Media      graphql.Omittable[[]MediaInput]       `json:"media,omitempty"`
-	Units      graphql.Omittable[*int]               `json:"units,omitempty"`
+	Texts graphql.Omittable[[]ProductTextInput] `json:"texts,omitempty"`
+	// Lower-case letters, digits and single hyphens, up to 100 characters. The old one leads nowhere then.
+	Slug graphql.Omittable[*string] `json:"slug,omitempty"`
+	// Up to 500 characters; null for unknown.
+	Creator graphql.Omittable[*string] `json:"creator,omitempty"`
+	// Replaces all tags; null for none. Up to 50, each up to 100 characters.
+	Tags graphql.Omittable[[]string] `json:"tags,omitempty"`
+	// Replaces all categories; null for none. Up to 50, each up to 100 characters.
+	Categories graphql.Omittable[[]string] `json:"categories,omitempty"`
+	// Replaces all links; null for none. Up to 20.
+	Media graphql.Omittable[[]MediaInput] `json:"media,omitempty"`
+	// 1 to 1,000,000; 1 for a DURABLE.
+	Units graphql.Omittable[*int] `json:"units,omitempty"`
 	// Replaces all prices: a currency that is not among them is no longer sold in.
-	Prices       graphql.Omittable[[]PriceInput] `json:"prices,omitempty"`
-	PublishFrom  graphql.Omittable[*time.Time]   `json:"publishFrom,omitempty"`
-	PublishUntil graphql.Omittable[*time.Time]   `json:"publishUntil,omitempty"`
+	Prices graphql.Omittable[[]PriceInput] `json:"prices,omitempty"`
+	// First instant on sale; null for no beginning.
+	PublishFrom graphql.Omittable[*time.Time] `json:"publishFrom,omitempty"`
+	// First instant no longer on sale, after publishFrom; null for no end.
+	PublishUntil graphql.Omittable[*time.Time] `json:"publishUntil,omitempty"`
 }
 
 // The product as it is now, or why it was not changed.
 type UpdateProductPayload struct {
-	Product *Product    `json:"product,omitempty"`
-	Errors  []UserError `json:"errors"`
+	// The product as it is now; null when it was not changed.
+	Product *Product `json:"product,omitempty"`
+	// Why it was not changed; empty when it was.
+	Errors []UserError `json:"errors"`
 }
 
 // Part of a wallet's balance by where it came from. A purchase spends PROMOTIONAL first, then GIFT, REFUND and PAID.
 type WalletOrigin struct {
+	// Where it came from.
 	Origin ValueOrigin `json:"origin"`
-	Amount Money       `json:"amount"`
+	// How much of the balance.
+	Amount Money `json:"amount"`
 }
 
 // Whether an entitlement may be used. New states may be added.
 type EntitlementStatus string
 
 const (
+	// It may be used.
 	EntitlementStatusActive EntitlementStatus = "ACTIVE"
 	// Taken back.
 	EntitlementStatusRevoked EntitlementStatus = "REVOKED"
@@ -335,9 +380,13 @@ func (e EntitlementStatus) MarshalJSON() ([]byte, error) {
 type MediaKind string
 
 const (
-	MediaKindImage    MediaKind = "IMAGE"
-	MediaKindVideo    MediaKind = "VIDEO"
-	MediaKindAudio    MediaKind = "AUDIO"
+	// A picture: a cover, a screenshot.
+	MediaKindImage MediaKind = "IMAGE"
+	// A film: a trailer.
+	MediaKindVideo MediaKind = "VIDEO"
+	// Something to hear: a sample, an episode.
+	MediaKindAudio MediaKind = "AUDIO"
+	// Something to read: a sample chapter.
 	MediaKindDocument MediaKind = "DOCUMENT"
 )
 

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/agnivade/levenshtein"
 	"github.com/caarlos0/env/v11"
@@ -36,6 +37,7 @@ type Config struct {
 	LogLevel      string `env:"LOG_LEVEL" envDefault:"info" help:"debug, info, warn or error"`
 	LogFormat     string `env:"LOG_FORMAT" envDefault:"text" help:"text or json"`
 	MetricsListen string `env:"METRICS_LISTEN" help:"address to serve /metrics on; unset: nowhere"`
+	DrainDelay    string `env:"DRAIN_DELAY" envDefault:"0s" help:"how long to go on serving after SIGTERM, while /readyz says no, so that a load balancer can notice"`
 
 	RateLimit        string `env:"RATE_LIMIT" envDefault:"on" help:"on, or off for load tests"`
 	RateLimitShopper string `env:"RATE_LIMIT_SHOPPER" envDefault:"1/s:5" help:"checkouts of one shopper, as RATE/PERIOD:BURST"`
@@ -78,6 +80,8 @@ func (c Config) check() error {
 	}
 	_, _, err := net.SplitHostPort(c.Listen)
 	one("LISTEN", err)
+	_, err = c.drainDelay()
+	one("DRAIN_DELAY", err)
 	one("LOG_LEVEL", among(c.LogLevel, "debug", "info", "warn", "error"))
 	one("LOG_FORMAT", among(c.LogFormat, "text", "json"))
 	one("RATE_LIMIT", among(c.RateLimit, "on", "off"))
@@ -116,6 +120,16 @@ func (c Config) Database() string {
 
 // OwnKey says whether tokens are verified with the key that `farthing token` signs with: there is no other.
 func (c Config) OwnKey() bool { return c.AuthPublicKeyFile == "" && c.AuthJWKSURL == "" }
+
+// drainDelay reads DrainDelay.
+func (c Config) drainDelay() (time.Duration, error) {
+	const longest = 5 * time.Minute
+	delay, err := time.ParseDuration(c.DrainDelay)
+	if err != nil || delay < 0 || delay > longest {
+		return 0, fmt.Errorf("want a duration from 0s to %s, not %q", longest, c.DrainDelay)
+	}
+	return delay, nil
+}
 
 // GeneratedKey says whether that key was not even given, and so is one that is generated for development.
 func (c Config) GeneratedKey() bool { return c.OwnKey() && c.AuthSigningKeyFile == "" }

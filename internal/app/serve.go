@@ -84,6 +84,17 @@ func (a *App) listen(ctx context.Context, listener net.Listener, handler http.Ha
 	}
 	a.Logger.Info("stopping")
 	a.draining.Store(true)
+	// The door closes when Shutdown begins, and whoever comes then is turned away without a word. So whoever sends callers
+	// here is given time to see that readiness says no.
+	delay, err := a.Config.drainDelay()
+	if err != nil {
+		return err
+	}
+	select {
+	case err := <-failed:
+		return err
+	case <-time.After(delay):
+	}
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 	defer cancel()
 	if err := server.Shutdown(drain); err != nil {

@@ -10,6 +10,8 @@ import (
 
 	"farthing/internal/db"
 	"farthing/internal/db/dbtest"
+	"farthing/internal/fault"
+	"farthing/internal/id"
 	"farthing/internal/money"
 )
 
@@ -186,15 +188,10 @@ func TestMixedLoad(t *testing.T) {
 		}
 
 		var buyers, merchandisers sync.WaitGroup
-		closing := make(chan struct{})
+		turns := make(chan int, shoppers*rounds)
 		merchandisers.Go(func() {
-			for i := 0; ; i++ {
-				select {
-				case <-closing:
-					return
-				default:
-					s.reprice(t, hints, prices[i%len(prices)])
-				}
+			for i := range turns { // faster than that, nobody would get to buy at the price that they were shown
+				s.reprice(t, hints, prices[i%len(prices)])
 			}
 		})
 		for n := range shoppers {
@@ -209,6 +206,7 @@ func TestMixedLoad(t *testing.T) {
 					case 1:
 						items = append(items, of(lives, 2))
 					}
+					turns <- i
 					on := random.IntN(3) // on the one, on the other, on both
 					asked := [][]*shop{shops[:1], shops[1:], shops}[on]
 					if err := buyAsShown(ctx, asked, fmt.Sprint(n, "/", i), items, valid); err != nil {
@@ -218,7 +216,7 @@ func TestMixedLoad(t *testing.T) {
 			})
 		}
 		buyers.Wait()
-		close(closing)
+		close(turns)
 		merchandisers.Wait()
 		prove(t, d)
 		if n := count(t, d, "purchases"); n < shoppers*rounds/4 {
@@ -293,7 +291,7 @@ func TestBatchesSeeEachOther(t *testing.T) {
 	})
 }
 
-// TestLargestBatch writes as many rows as one transaction ever has.
+// TestLargestBatch writes, and asks for, as many rows as one transaction ever has to.
 func TestLargestBatch(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
@@ -303,7 +301,7 @@ func TestLargestBatch(t *testing.T) {
 			items = append(items, of(s.consumable(t, fmt.Sprint("Hints ", i), 1, "0.01 USD"), 1))
 		}
 		ctx := s.rich(t, "sam", "1000", "USD")
-		batch := make([]*request, maxBatch)
+		batch := make([]*request, enoughItems/MaxItems+1)
 		for i := range batch {
 			batch[i] = requested(t, ctx, order(fmt.Sprint(i), "0.50", items...))
 		}
@@ -313,9 +311,23 @@ func TestLargestBatch(t *testing.T) {
 				t.Fatalf("request %d: %v", i, r.outcome)
 			}
 		}
-		if n := count(t, d, "purchase_lines"); n != maxBatch*MaxItems {
-			t.Errorf("%d lines, want %d", n, maxBatch*MaxItems)
+		if n := count(t, d, "purchase_lines"); n != len(batch)*MaxItems {
+			t.Errorf("%d lines, want %d", n, len(batch)*MaxItems)
 		}
-		prove(t, d)
+
+		// As many different products as there can be, none of them there.
+		for i := range batch {
+			unknown := make([]Item, MaxItems)
+			for j := range unknown {
+				unknown[j] = Item{id.New(), 1}
+			}
+			batch[i] = requested(t, ctx, order("unknown", "1", unknown...))
+		}
+		s.run(batch)
+		for _, r := range batch {
+			if list := fault.From(r.outcome.err); len(list) != MaxItems || !fault.Is(list, fault.NotFound) {
+				t.Fatalf("got %v, want %d products not found", r.outcome, MaxItems)
+			}
+		}
 	})
 }

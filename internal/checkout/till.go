@@ -18,6 +18,9 @@ import (
 const (
 	// maxBatch is how many requests one transaction takes.
 	maxBatch = 256
+	// enoughItems is how many items in their baskets are enough for one transaction, so that a queue of large baskets
+	// does not make one that takes seconds.
+	enoughItems = 2_000
 	// maxQueue is how many may wait: a few batches, so that nobody waits long for an answer that is not coming.
 	maxQueue = 4 * maxBatch
 	// batchTimeout bounds a batch with all its retries and all the parts that it is taken into.
@@ -113,14 +116,14 @@ func (t *till) loop() {
 
 // collect takes what is waiting, without waiting for more.
 func (t *till) collect(first *request) []*request {
-	batch := []*request{first}
-	for len(batch) < maxBatch {
+	batch, items := []*request{first}, len(first.basket.Items)
+	for len(batch) < maxBatch && items < enoughItems {
 		select {
 		case r, open := <-t.queue:
 			if !open {
 				return batch
 			}
-			batch = append(batch, r)
+			batch, items = append(batch, r), items+len(r.basket.Items)
 		default:
 			return batch
 		}

@@ -30,6 +30,9 @@ const (
 // The function gets a context of its own, which refuses the plain client and further transactions (ErrInTransaction).
 // It must not use tx from several goroutines at once, nor after it returns.
 //
+// On PostgreSQL the transaction is READ COMMITTED: each statement sees what is committed when it begins, so what is read
+// after a lock was waited for is what its last holder left. (On SQLite there is one writer at a time.)
+//
 // When ctx ends before the function has returned, the transaction is rolled back and the error is the context's. After
 // that the caller is not asked any more: COMMIT is sent and its answer is awaited. When the answer is lost, the error is
 // ErrOutcomeUnknown, which Tx never hides by trying again; TxKeyed is for callers who can.
@@ -48,8 +51,7 @@ func (d *DB) Tx(ctx context.Context, fn func(ctx context.Context, tx *ent.Tx) er
 //   - It claims its key with an INSERT … ON CONFLICT DO NOTHING, which waits for anybody who is writing the same key.
 //   - It takes a lock that every run takes first of all, such as that of one row (Lock), and then looks the key up. Only a
 //     run that held the lock can have sent its COMMIT, and it holds the lock until it is done or undone. The look is a
-//     later statement than the lock, and sees what the last holder committed: transactions here are READ COMMITTED,
-//     where each statement sees what is committed when it begins.
+//     later statement than the lock, and so sees what the last holder has committed.
 //
 // ErrOutcomeUnknown comes back only when no later run could reach the database, and then with the reason.
 func (d *DB) TxKeyed(ctx context.Context, fn func(ctx context.Context, tx *ent.Tx) error) error {
@@ -72,9 +74,14 @@ func (d *DB) Snapshot(ctx context.Context, fn func(ctx context.Context, tx *ent.
 }
 
 func (d *DB) retry(ctx context.Context, fn func(context.Context, *ent.Tx) error, again func(error) bool) error {
+	options := &sql.TxOptions{}
+	if d.dialect == dialect.Postgres {
+		// Whoever takes a lock and then looks must see what the last holder did, whatever the database's default is.
+		options.Isolation = sql.LevelReadCommitted
+	}
 	unknown := false // whether an earlier attempt may have been committed
 	for attempt := 1; ; attempt++ {
-		decided, err := d.once(ctx, d.writes, nil, fn)
+		decided, err := d.once(ctx, d.writes, options, fn)
 		if err == nil {
 			return nil
 		}
