@@ -129,14 +129,18 @@ func (p Process) seedCommand() *cobra.Command {
 		Long: "Sets up the demonstration: products, and a few shoppers with money in their wallets. Seeding twice is the same as once.\n" +
 			"On any database but the embedded default this must be asked for with --demo.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			config, _, err := p.configured()
+			if err != nil {
+				return err
+			}
+			if !config.Embedded() && !wanted {
+				return errors.New("this is not the embedded default; say --demo to put demonstration data into it")
+			}
 			a, err := p.open(cmd.Context())
 			if err != nil {
 				return err
 			}
 			defer closing(a.Logger, a)
-			if !a.Config.Embedded() && !wanted {
-				return errors.New("this is not the embedded default; say --demo to put demonstration data into it")
-			}
 			report, err := demo.Seed(cmd.Context(), a.demoShop())
 			if err != nil {
 				return err

@@ -57,7 +57,8 @@ func start(t *testing.T, environment ...string) *process {
 	}()
 	t.Cleanup(func() {
 		_ = p.cmd.Process.Kill()
-		for range address { //nolint:revive // Until the output ends, and with it the process.
+		for range address {
+			continue // until the output ends, and with it the process
 		}
 		if t.Failed() {
 			t.Logf("log of the server at %s:\n%s", p.url, p.log)
@@ -119,17 +120,28 @@ func (o *shop) proved(t *testing.T, s store) {
 	}
 }
 
-// sale is what came of a checkout of one packet of hints.
+// sale is what came of a checkout.
 type sale struct {
 	purchase string
 	replayed bool
 	code     string // of the refusal
 }
 
+// buyPoems is a checkout of a durable good, under a key to be replaced like that of buyHints.
+const buyPoems = `mutation { checkout(input: {idempotencyKey: "k1", currency: "USD", items: [{id: "$poems"}], expectedTotal: "0.99"}) {
+	purchase { id } replayed errors { code } } }`
+
 // buy buys a packet of hints under a key; the error is for a call without an answer.
 func (o *shop) buy(t *testing.T, server, as, key string) (sale, error) {
 	t.Helper()
-	a, err := o.try(t.Context(), t, call{as: as, server: server, query: strings.Replace(buyHints, `"k1"`, `"`+key+`"`, 1)})
+	return o.checkout(t, call{as: as, server: server, query: buyHints}, key)
+}
+
+// checkout sends buyHints or buyPoems under another key.
+func (o *shop) checkout(t *testing.T, c call, key string) (sale, error) {
+	t.Helper()
+	c.query = strings.Replace(c.query, `"k1"`, `"`+key+`"`, 1)
+	a, err := o.try(t.Context(), t, c)
 	if err != nil {
 		return sale{}, err
 	}
@@ -146,15 +158,52 @@ func (o *shop) buy(t *testing.T, server, as, key string) (sale, error) {
 		t.Errorf("%v in %s", err, a)
 		return sale{}, fmt.Errorf("read an answer: %w", errors.Join(err, io.ErrUnexpectedEOF))
 	}
-	c := body.Data.Checkout
-	got := sale{replayed: c.Replayed}
-	if c.Purchase != nil {
-		got.purchase = c.Purchase.ID
+	made := body.Data.Checkout
+	got := sale{replayed: made.Replayed}
+	if made.Purchase != nil {
+		got.purchase = made.Purchase.ID
 	}
-	if len(c.Errors) > 0 {
-		got.code = c.Errors[0].Code
+	if len(made.Errors) > 0 {
+		got.code = made.Errors[0].Code
 	}
 	return got, nil
+}
+
+// outcomes are what came of many checkouts: how often each purchase was answered, how many answers were no replays, and
+// the refusals by their codes.
+type outcomes struct {
+	purchases, refused map[string]int
+	fresh              int
+}
+
+// rush sends many checkouts at once, to one server and the other in turn.
+func (o *shop) rush(t *testing.T, servers [2]*process, n int, c call, key func(i int) string) outcomes {
+	t.Helper()
+	all := outcomes{purchases: map[string]int{}, refused: map[string]int{}}
+	var mu sync.Mutex
+	var running sync.WaitGroup
+	for i := range n {
+		one := c
+		one.server = servers[i%2].url
+		running.Go(func() {
+			got, err := o.checkout(t, one, key(i))
+			mu.Lock()
+			defer mu.Unlock()
+			switch {
+			case err != nil:
+				t.Error(err)
+			case got.code != "":
+				all.refused[got.code]++
+			default:
+				all.purchases[got.purchase]++
+				if !got.replayed {
+					all.fresh++
+				}
+			}
+		})
+	}
+	running.Wait()
+	return all
 }
 
 // TestTwoServersSellAsOne has two server processes on one database take many checkouts at once.
@@ -164,46 +213,26 @@ func TestTwoServersSellAsOne(t *testing.T) {
 		o := s.open(t, opening{now: time.Now()}) // the clock of the servers
 		o.shopper(t, "ada", "USD 2")
 		o.shopper(t, "ben", "USD 2")
+		o.shopper(t, "eve", "USD 2")
 		servers := o.pair(t, s)
 
-		outcomes := func(n int, as string, key func(i int) string) (ids map[string]int, codes map[string]int, first int) {
-			ids, codes = map[string]int{}, map[string]int{}
-			var mu sync.Mutex
-			var running sync.WaitGroup
-			for i := range n {
-				running.Go(func() {
-					got, err := o.buy(t, servers[i%2].url, as, key(i))
-					mu.Lock()
-					defer mu.Unlock()
-					switch {
-					case err != nil:
-						t.Error(err)
-					case got.code != "":
-						codes[got.code]++
-					default:
-						ids[got.purchase]++
-						if !got.replayed {
-							first++
-						}
-					}
-				})
-			}
-			running.Wait()
-			return ids, codes, first
-		}
-
 		// Money for ten, and a hundred who want it.
-		ids, codes, first := outcomes(100, "SHOPPER ada", func(i int) string { return fmt.Sprintf("key-%d", i) })
-		if len(ids) != 10 || first != 10 || codes["INSUFFICIENT_FUNDS"] != 90 {
-			t.Errorf("100 different checkouts with money for 10: %d purchases, %d of them new, refusals %v", len(ids), first, codes)
+		got := o.rush(t, servers, 100, call{as: "SHOPPER ada", query: buyHints}, func(i int) string { return fmt.Sprintf("key-%d", i) })
+		if len(got.purchases) != 10 || got.fresh != 10 || got.refused["INSUFFICIENT_FUNDS"] != 90 {
+			t.Errorf("100 different checkouts with money for 10: %+v", got)
 		}
 		// One checkout, two hundred times.
-		ids, codes, first = outcomes(200, "SHOPPER ben", func(int) string { return "key" })
-		if len(ids) != 1 || first != 1 || len(codes) != 0 {
-			t.Errorf("200 identical checkouts: %d purchases, %d of them new, refusals %v", len(ids), first, codes)
+		got = o.rush(t, servers, 200, call{as: "SHOPPER ben", query: buyHints}, func(int) string { return "key" })
+		if len(got.purchases) != 1 || got.fresh != 1 || len(got.refused) != 0 {
+			t.Errorf("200 identical checkouts: %+v", got)
 		}
-		if got := o.rows(t)["purchases"]; got != 11 {
-			t.Errorf("%d purchases are stored, want 11", got)
+		// One good that is owned once, and twenty checkouts that want it.
+		got = o.rush(t, servers, 20, call{as: "SHOPPER eve", query: buyPoems}, func(i int) string { return fmt.Sprintf("key-%d", i) })
+		if len(got.purchases) != 1 || got.fresh != 1 || got.refused["ALREADY_OWNED"] != 19 {
+			t.Errorf("20 checkouts of the same durable good: %+v", got)
+		}
+		if n := o.rows(t)["purchases"]; n != 12 {
+			t.Errorf("%d purchases are stored, want 12", n)
 		}
 		o.proved(t, s)
 	})
@@ -241,7 +270,7 @@ func TestTwoServersShareLimits(t *testing.T) {
 				t.Fatalf("%d of 10 checkouts over two servers, want 6", bought)
 			}
 		}
-		t.Skip("this machine is too busy for Redis to answer in time")
+		t.Error("Redis has not answered in time, five times over")
 	})
 }
 

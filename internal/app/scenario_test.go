@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -20,6 +21,7 @@ import (
 
 	diff "github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
+	"github.com/redis/go-redis/v9"
 
 	"farthing/ent"
 	"farthing/ent/migrate"
@@ -28,6 +30,7 @@ import (
 	"farthing/internal/app"
 	"farthing/internal/catalog"
 	"farthing/internal/db/dbtest"
+	"farthing/internal/guard"
 	"farthing/internal/id"
 	"farthing/internal/identity"
 	"farthing/internal/money"
@@ -115,6 +118,7 @@ func (s store) open(t *testing.T, with opening) *shop {
 	o.url = server.URL
 	t.Cleanup(func() {
 		server.Close()
+		o.forgetLimits(t, s)
 		if err := o.Close(); err != nil {
 			t.Error(err)
 		}
@@ -124,6 +128,31 @@ func (s store) open(t *testing.T, with opening) *shop {
 	})
 	o.stock(t)
 	return o
+}
+
+// forgetLimits takes from Redis what the shop's callers have left there. Some limits would be remembered for hours.
+func (o *shop) forgetLimits(t *testing.T, s store) {
+	t.Helper()
+	if s.redis == "" || strings.Contains(o.databaseURL, "sqlite") {
+		return
+	}
+	ctx := context.WithoutCancel(t.Context())
+	shoppers, err := o.DB.Client().Shopper.Query().IDs(ctx)
+	if err != nil {
+		return // the test has taken the database away
+	}
+	keys := []string{"rate:farthing:" + guard.ByAddress("checkout", o.address, guard.Limit{}).Key}
+	for _, shopper := range shoppers {
+		keys = append(keys, "rate:farthing:"+guard.ByShopper("checkout", shopper, guard.Limit{}).Key)
+	}
+	options, err := redis.ParseURL(s.redis)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := redis.NewClient(options)
+	defer client.Close()
+	// A test may have taken its Redis away, and its keys with it.
+	_ = client.Del(ctx, keys...).Err()
 }
 
 // environment is that of a shop on this store. Later settings win.
@@ -342,9 +371,7 @@ func (o *shop) request(ctx context.Context, t *testing.T, c *call) *http.Request
 		t.Fatal(err)
 	}
 	r.Header = o.header(t, c.as)
-	for name, values := range c.header {
-		r.Header[name] = values
-	}
+	maps.Copy(r.Header, c.header)
 	r.Header.Set("Content-Type", "application/json")
 	return r
 }

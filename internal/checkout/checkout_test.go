@@ -33,9 +33,9 @@ func TestCheckout(t *testing.T) {
 		book := s.durable(t, "Walden", "1.99 USD")
 		hints := s.consumable(t, "Hints", 10, "0.20 USD")
 		ctx := s.rich(t, "sam", "5", "USD")
-		s.give(t, ctx, "0.50", "USD", wallet.Promotional)
+		s.give(ctx, t, "0.50", "USD", wallet.Promotional)
 
-		got := s.buy(t, ctx, order("first", "2.59", of(hints, 3), of(book, 1)))
+		got := s.buy(ctx, t, order("first", "2.59", of(hints, 3), of(book, 1)))
 		p := got.Purchase
 		if p.ShopperID != shopperOf(ctx) || p.Ordinal != 1 || p.Currency != "USD" || p.Actor != "sam" || !p.CreatedAt.Equal(noon) ||
 			p.Subtotal != amount("2.59") || p.Total != amount("2.59") {
@@ -111,14 +111,14 @@ func TestCheckoutOfNothingToPay(t *testing.T) {
 		s := open(t, d)
 		gift, hints := s.durable(t, "Gift", "0 USD"), s.consumable(t, "Hints", 5, "0 USD")
 		ctx := s.shopper(t, "sam")
-		got := s.buy(t, ctx, order("free", "0", of(gift, 1), of(hints, 2)))
+		got := s.buy(ctx, t, order("free", "0", of(gift, 1), of(hints, 2)))
 		if p := got.Purchase; p.Ordinal != 1 || p.Total != 0 || p.Points != 0 || len(p.Edges.Lines) != 2 || len(p.Edges.Entitlements) != 2 || len(p.Edges.Badges) != 1 {
 			t.Errorf("purchase %+v", got.Purchase)
 		}
 		if got.Wallet != nil || got.Points != 0 || count(t, d, "transfers") != 0 {
 			t.Errorf("wallet %v, %s points, %d transfers; want none", got.Wallet, got.Points, count(t, d, "transfers"))
 		}
-		again := s.buy(t, ctx, order("free", "0", of(gift, 1), of(hints, 2)))
+		again := s.buy(ctx, t, order("free", "0", of(gift, 1), of(hints, 2)))
 		if !again.Replayed || again.Purchase.ID != got.Purchase.ID || again.Wallet != nil {
 			t.Errorf("repeat: %+v", again)
 		}
@@ -132,11 +132,11 @@ func TestCheckoutWithValueThatWasNotPaidFor(t *testing.T) {
 		s := open(t, d)
 		hints := s.consumable(t, "Hints", 1, "1.00 USD")
 		ctx := s.shopper(t, "sam")
-		s.give(t, ctx, "1.50", "USD", wallet.Promotional)
-		s.give(t, ctx, "0.50", "USD", wallet.Gift)
-		s.topUp(t, ctx, "1.95", "USD")
+		s.give(ctx, t, "1.50", "USD", wallet.Promotional)
+		s.give(ctx, t, "0.50", "USD", wallet.Gift)
+		s.topUp(ctx, t, "1.95", "USD")
 		for i, points := range []string{"0", "0", "10"} {
-			got := s.buy(t, ctx, order(fmt.Sprint(i), "1", of(hints, 1)))
+			got := s.buy(ctx, t, order(fmt.Sprint(i), "1", of(hints, 1)))
 			if got.Purchase.Points != amount(points) {
 				t.Errorf("purchase %d earned %s points, want %s", i+1, got.Purchase.Points, points)
 			}
@@ -160,7 +160,7 @@ func TestCheckoutEarnsBadges(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			p := s.buy(t, ctx, in).Purchase
+			p := s.buy(ctx, t, in).Purchase
 			var want string
 			switch n {
 			case 1:
@@ -190,12 +190,12 @@ func TestReplay(t *testing.T) {
 		book, hints := s.durable(t, "Walden", "1.99 USD"), s.consumable(t, "Hints", 10, "0.20 USD", "250 KRW")
 		ctx := s.rich(t, "sam", "10", "USD")
 		in := order("key", "2.39", of(book, 1), of(hints, 2))
-		first := s.buy(t, ctx, in)
+		first := s.buy(ctx, t, in)
 
 		repeat := func(t *testing.T, with *shop, in Input) {
 			t.Helper()
 			before := contents(t, d)
-			got := with.buy(t, ctx, in)
+			got := with.buy(ctx, t, in)
 			if !got.Replayed || asJSON(t, got.Purchase) != asJSON(t, first.Purchase) {
 				t.Errorf("replayed %t (-first +repeat):\n%s", got.Replayed, cmp.Diff(asJSON(t, first.Purchase), asJSON(t, got.Purchase)))
 			}
@@ -208,8 +208,8 @@ func TestReplay(t *testing.T) {
 			repeat(t, s, order("key", "2.39", of(hints, 1), of(book, 1), of(hints, 1))) // the same basket
 		})
 		t.Run("shows_the_wallet_as_it_is_now", func(t *testing.T) {
-			s.topUp(t, ctx, "1", "USD")
-			got := s.buy(t, ctx, in)
+			s.topUp(ctx, t, "1", "USD")
+			got := s.buy(ctx, t, in)
 			if got.Wallet.Balance != amount("8.61") || got.Points != first.Points {
 				t.Errorf("wallet %s, %s points", got.Wallet.Balance, got.Points)
 			}
@@ -232,7 +232,7 @@ func TestReplay(t *testing.T) {
 		})
 		t.Run("is_another_key_for_another_shopper", func(t *testing.T) {
 			other := s.rich(t, "kim", "10", "USD")
-			if got := s.buy(t, other, in); got.Replayed || got.Purchase.ID == first.Purchase.ID {
+			if got := s.buy(other, t, in); got.Replayed || got.Purchase.ID == first.Purchase.ID {
 				t.Errorf("another shopper got %+v", got)
 			}
 		})
@@ -286,7 +286,7 @@ func TestRefusals(t *testing.T) {
 		dear := s.consumable(t, "Dear", 1, "1000000 USD")
 		unknown := &ent.Product{ID: id.New()}
 		ctx := s.rich(t, "sam", "5", "USD")
-		s.buy(t, ctx, order("before", "0.99", of(owned, 1)))
+		s.buy(ctx, t, order("before", "0.99", of(owned, 1)))
 
 		many := func(n int) []Item {
 			items := make([]Item, n)
@@ -348,7 +348,7 @@ func TestRefusals(t *testing.T) {
 				if c.in.IdempotencyKey == "key" {
 					buyer := s.rich(t, "after "+name, "1", "USD")
 					_, _ = s.Checkout(buyer, c.in)
-					s.buy(t, buyer, order("key", "0.20", of(hints, 1)))
+					s.buy(buyer, t, order("key", "0.20", of(hints, 1)))
 				}
 			})
 		}
@@ -389,7 +389,7 @@ func TestRefusalsCarryWhatAClientNeeds(t *testing.T) {
 			t.Errorf("%s with %+v", f.Code, f.Data)
 		}
 		// With the new quote's total, the refused key buys.
-		p := s.buy(t, ctx, order("key", quote.Total.String(), of(book, 1))).Purchase
+		p := s.buy(ctx, t, order("key", quote.Total.String(), of(book, 1))).Purchase
 
 		_, err = s.Checkout(ctx, order("again", "1.49", of(book, 1)))
 		f = the(t, err)
@@ -408,7 +408,7 @@ func TestMorePointsThanThereCanBe(t *testing.T) {
 		hints := s.consumable(t, "Hints", 1, "1000000 GEM")
 		ctx, other := s.rich(t, "sam", "9000000", "GEM"), s.rich(t, "kim", "9000000", "GEM")
 		for i := range 2 { // 4,000,000,000 points each
-			s.buy(t, ctx, order(fmt.Sprint(i), "1000000", of(hints, 1)).in("GEM"))
+			s.buy(ctx, t, order(fmt.Sprint(i), "1000000", of(hints, 1)).in("GEM"))
 		}
 		before := contents(t, d)
 		_, err := s.Checkout(ctx, order("key", "1000000", of(hints, 1)).in("GEM"))
@@ -418,8 +418,8 @@ func TestMorePointsThanThereCanBe(t *testing.T) {
 		}
 		// In one batch with another's purchase it leaves nothing either.
 		batch := []*request{
-			requested(t, ctx, order("key", "1000000", of(hints, 1)).in("GEM")),
-			requested(t, other, order("key", "1000000", of(hints, 1)).in("GEM")),
+			requested(ctx, t, order("key", "1000000", of(hints, 1)).in("GEM")),
+			requested(other, t, order("key", "1000000", of(hints, 1)).in("GEM")),
 		}
 		s.run(batch)
 		if batch[0].outcome.err == nil || batch[1].outcome.purchase == nil {
@@ -457,7 +457,7 @@ func TestQuote(t *testing.T) {
 		if *poor.Balance != 0 || *poor.Shortfall != amount("2.59") || poor.Points != amount("25") || len(poor.Badges) != 1 {
 			t.Errorf("the quote without a wallet is %+v", poor)
 		}
-		s.give(t, ctx, "1", "USD", wallet.Promotional)
+		s.give(ctx, t, "1", "USD", wallet.Promotional)
 		poor, err = s.Quote(ctx, basket)
 		if err != nil {
 			t.Fatal(err)
@@ -492,7 +492,8 @@ func TestQuoteIsWhatACheckoutDoes(t *testing.T) {
 		goods := []*ent.Product{
 			s.consumable(t, "Hints", 10, "0.20 USD", "250 KRW"), s.consumable(t, "Lives", 3, "1.15 USD", "0 KRW"),
 			s.durable(t, "Walden", "1.99 USD", "1300 KRW"), s.durable(t, "Gift", "0 USD"), s.durable(t, "Poems", "0.99 USD"),
-			s.durable(t, "Archived", "1 USD"), {ID: id.New()},
+			s.durable(t, "Archived", "1 USD"),
+			{ID: id.New()},
 		}
 		if _, err := s.catalog.Archive(merchandiser(t), goods[5].ID); err != nil {
 			t.Fatal(err)
@@ -500,10 +501,10 @@ func TestQuoteIsWhatACheckoutDoes(t *testing.T) {
 		var shoppers []context.Context
 		for i := range 6 {
 			ctx := s.shopper(t, fmt.Sprint("shopper ", i))
-			s.topUp(t, ctx, fmt.Sprint(1+5*i), "USD")
-			s.give(t, ctx, "0.70", "USD", wallet.Promotional)
+			s.topUp(ctx, t, fmt.Sprint(1+5*i), "USD")
+			s.give(ctx, t, "0.70", "USD", wallet.Promotional)
 			if i%2 == 0 {
-				s.topUp(t, ctx, "5000", "KRW")
+				s.topUp(ctx, t, "5000", "KRW")
 			}
 			shoppers = append(shoppers, ctx)
 		}
@@ -564,7 +565,7 @@ func TestRateLimit(t *testing.T) {
 		ctx := s.rich(t, "sam", "5", "USD")
 		nth := func(n int) Input { return order(fmt.Sprint(n), "0.20", of(hints, 1)) }
 
-		first := s.buy(t, ctx, nth(0))
+		first := s.buy(ctx, t, nth(0))
 		if first.Limit.Remaining != 2 || first.Limit.Limit.Burst != 3 {
 			t.Errorf("limit %+v after one of three", first.Limit)
 		}
@@ -573,7 +574,7 @@ func TestRateLimit(t *testing.T) {
 		if wantRefusals(t, err, "PRICE_CHANGED expectedTotal"); result.Limit.Remaining != 1 {
 			t.Errorf("limit %+v after two of three", result.Limit)
 		}
-		s.buy(t, ctx, nth(1))
+		s.buy(ctx, t, nth(1))
 
 		before := contents(t, d)
 		result, err = s.Checkout(ctx, nth(2))
@@ -586,7 +587,7 @@ func TestRateLimit(t *testing.T) {
 			t.Errorf("left behind (-before +after):\n%s", diff)
 		}
 		t.Run("lets_a_repeat_through", func(t *testing.T) {
-			got := s.buy(t, ctx, nth(0))
+			got := s.buy(ctx, t, nth(0))
 			if !got.Replayed || got.Purchase.ID != first.Purchase.ID || got.Limit.Allowed || got.Wallet.Balance != amount("4.60") {
 				t.Errorf("got %+v", got)
 			}
@@ -596,11 +597,11 @@ func TestRateLimit(t *testing.T) {
 			wantRefusals(t, err, "INVALID_INPUT idempotencyKey")
 		})
 		t.Run("counts_each_shopper_alone", func(t *testing.T) {
-			s.buy(t, s.rich(t, "kim", "5", "USD"), nth(0))
+			s.buy(s.rich(t, "kim", "5", "USD"), t, nth(0))
 		})
 		t.Run("counts_an_address_for_all", func(t *testing.T) {
 			for i := range 3 { // on top of the four that were allowed
-				s.buy(t, s.rich(t, fmt.Sprint("crowd ", i), "5", "USD"), nth(0))
+				s.buy(s.rich(t, fmt.Sprint("crowd ", i), "5", "USD"), t, nth(0))
 			}
 			late := s.rich(t, "late", "5", "USD")
 			_, err := s.Checkout(late, nth(0))
@@ -609,11 +610,11 @@ func TestRateLimit(t *testing.T) {
 			}
 			elsewhere := actor.From(late)
 			elsewhere.Address = "198.51.100.7"
-			s.buy(t, actor.With(late, elsewhere), nth(0))
+			s.buy(actor.With(late, elsewhere), t, nth(0))
 		})
 		t.Run("ends", func(t *testing.T) {
 			s.clock.set(clock().Add(time.Minute))
-			s.buy(t, ctx, nth(2))
+			s.buy(ctx, t, nth(2))
 		})
 		prove(t, d)
 	})
@@ -632,8 +633,8 @@ func TestHistory(t *testing.T) {
 			if i == 0 {
 				items = append(items, of(gift, 1))
 			}
-			made = append(made, asJSON(t, s.buy(t, ctx, order(fmt.Sprint(i), total, items...)).Purchase))
-			s.buy(t, other, order(fmt.Sprint(i), "0.20", of(hints, 1)))
+			made = append(made, asJSON(t, s.buy(ctx, t, order(fmt.Sprint(i), total, items...)).Purchase))
+			s.buy(other, t, order(fmt.Sprint(i), "0.20", of(hints, 1)))
 			s.clock.set(noon.Add(-time.Duration(i) * time.Hour)) // the order is that of the purchases, whatever the clock says
 		}
 		read := func(shopper context.Context, args page.Args) (page.Page[*ent.Purchase], error) {
@@ -698,7 +699,7 @@ func TestHistory(t *testing.T) {
 }
 
 // requested makes of an input what comes to the till.
-func requested(t testing.TB, ctx context.Context, in Input) *request {
+func requested(ctx context.Context, t testing.TB, in Input) *request {
 	t.Helper()
 	r, err := newRequest(actor.From(ctx), in)
 	if err != nil {

@@ -28,8 +28,8 @@ func TestClaims(t *testing.T) {
 		s := open(t, d)
 		hints := s.consumable(t, "Hints", 1, "0.20 USD")
 		ctx, other := s.rich(t, "sam", "10", "USD"), s.rich(t, "kim", "10", "USD")
-		bought := s.buy(t, ctx, order("key", "0.20", of(hints, 1)))
-		sam, kims := shopperOf(ctx), s.buy(t, other, order("key", "0.20", of(hints, 1))).Wallet
+		bought := s.buy(ctx, t, order("key", "0.20", of(hints, 1)))
+		sam, kims := shopperOf(ctx), s.buy(other, t, order("key", "0.20", of(hints, 1))).Wallet
 		prove(t, d)
 
 		purchase := func(tx *ent.Tx, ordinal int64, total string) *ent.PurchaseCreate {

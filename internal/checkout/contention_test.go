@@ -95,7 +95,7 @@ func TestIdenticalCheckoutsAtOnce(t *testing.T) {
 		if n := len(rows(t, d, "SELECT id FROM transfers WHERE kind = 'PURCHASE'")); n != 1 || count(t, d, "purchases") != 1 {
 			t.Errorf("%d purchases, %d debits, want 1 of each", count(t, d, "purchases"), n)
 		}
-		if w := s.buy(t, ctx, order("the key", "0.60", of(hints, 3))).Wallet; w.Balance != amount("99.40") {
+		if w := s.buy(ctx, t, order("the key", "0.60", of(hints, 3))).Wallet; w.Balance != amount("99.40") {
 			t.Errorf("%s is left, want 99.40", w.Balance)
 		}
 	})
@@ -264,14 +264,14 @@ func TestBatchesSeeEachOther(t *testing.T) {
 		book, hints := s.durable(t, "Walden", "1.99 USD"), s.consumable(t, "Hints", 1, "0.20 USD")
 		sam, kim := s.rich(t, "sam", "2.50", "USD"), s.rich(t, "kim", "2.50", "USD")
 		batch := []*request{
-			requested(t, sam, order("a", "1.99", of(book, 1))),
-			requested(t, kim, order("a", "1.99", of(book, 1))),
-			requested(t, sam, order("a", "1.99", of(book, 1))),
-			requested(t, sam, order("b", "1.99", of(book, 1))),
-			requested(t, sam, order("a", "0.20", of(hints, 1))),
-			requested(t, sam, order("c", "0.40", of(hints, 2))),
-			requested(t, sam, order("d", "0.20", of(hints, 1))),
-			requested(t, kim, order("d", "0.20", of(hints, 1))),
+			requested(sam, t, order("a", "1.99", of(book, 1))),
+			requested(kim, t, order("a", "1.99", of(book, 1))),
+			requested(sam, t, order("a", "1.99", of(book, 1))),
+			requested(sam, t, order("b", "1.99", of(book, 1))),
+			requested(sam, t, order("a", "0.20", of(hints, 1))),
+			requested(sam, t, order("c", "0.40", of(hints, 2))),
+			requested(sam, t, order("d", "0.20", of(hints, 1))),
+			requested(kim, t, order("d", "0.20", of(hints, 1))),
 		}
 		s.run(batch)
 		var got []string
@@ -303,7 +303,7 @@ func TestLargestBatch(t *testing.T) {
 		ctx := s.rich(t, "sam", "1000", "USD")
 		batch := make([]*request, enoughItems/MaxItems+1)
 		for i := range batch {
-			batch[i] = requested(t, ctx, order(fmt.Sprint(i), "0.50", items...))
+			batch[i] = requested(ctx, t, order(fmt.Sprint(i), "0.50", items...))
 		}
 		s.run(batch)
 		for i, r := range batch {
@@ -321,7 +321,7 @@ func TestLargestBatch(t *testing.T) {
 			for j := range unknown {
 				unknown[j] = Item{id.New(), 1}
 			}
-			batch[i] = requested(t, ctx, order("unknown", "1", unknown...))
+			batch[i] = requested(ctx, t, order("unknown", "1", unknown...))
 		}
 		s.run(batch)
 		for _, r := range batch {

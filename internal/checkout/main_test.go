@@ -127,11 +127,11 @@ func (s *shop) shopper(t testing.TB, name string) context.Context {
 func (s *shop) rich(t testing.TB, name, funds string, code money.Code) context.Context {
 	t.Helper()
 	ctx := s.shopper(t, name)
-	s.topUp(t, ctx, funds, code)
+	s.topUp(ctx, t, funds, code)
 	return ctx
 }
 
-func (s *shop) topUp(t testing.TB, ctx context.Context, funds string, code money.Code) {
+func (s *shop) topUp(ctx context.Context, t testing.TB, funds string, code money.Code) {
 	t.Helper()
 	_, err := s.wallets.TopUp(ctx, wallet.TopUpInput{
 		IdempotencyKey: uuid.NewString(), ShopperID: shopperOf(ctx), Currency: code, Amount: amount(funds),
@@ -142,7 +142,7 @@ func (s *shop) topUp(t testing.TB, ctx context.Context, funds string, code money
 }
 
 // give puts money of another origin into a wallet.
-func (s *shop) give(t testing.TB, ctx context.Context, funds string, code money.Code, origin wallet.Origin) {
+func (s *shop) give(ctx context.Context, t testing.TB, funds string, code money.Code, origin wallet.Origin) {
 	t.Helper()
 	_, err := s.wallets.Adjust(ctx, wallet.AdjustInput{
 		IdempotencyKey: uuid.NewString(), ShopperID: shopperOf(ctx), Currency: code, Amount: amount(funds),
@@ -217,7 +217,7 @@ func (in Input) in(code money.Code) Input {
 }
 
 // buy checks out and fails the test unless something was bought.
-func (s *shop) buy(t testing.TB, ctx context.Context, in Input) Result {
+func (s *shop) buy(ctx context.Context, t testing.TB, in Input) Result {
 	t.Helper()
 	result, err := s.Checkout(ctx, in)
 	if err != nil {

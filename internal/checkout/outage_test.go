@@ -69,14 +69,14 @@ func TestCutConnections(t *testing.T) {
 	} {
 		ctx := s.rich(t, kind.name, "100", "USD")
 		if !kind.first {
-			cuttable.buy(t, ctx, in(false))
+			cuttable.buy(ctx, t, in(false))
 		}
 		n := statementsOf(t, proxy, kind.is, func() {
 			buyer := ctx
 			if kind.first {
 				buyer = s.rich(t, "counted", "100", "USD")
 			}
-			cuttable.buy(t, buyer, in(kind.first))
+			cuttable.buy(buyer, t, in(kind.first))
 		})
 		for nth := 1; nth <= n; nth++ {
 			for _, executed := range []bool{false, true} {
@@ -93,7 +93,7 @@ func TestCutConnections(t *testing.T) {
 					t.Errorf("%s: %v, replayed %t; want a purchase of its own", what, err, got.Replayed)
 					continue
 				}
-				again := s.buy(t, buyer, in)
+				again := s.buy(buyer, t, in)
 				if !again.Replayed || asJSON(t, again.Purchase) != asJSON(t, got.Purchase) || again.Wallet.Balance != got.Wallet.Balance {
 					t.Errorf("%s: the repeat gives another purchase (-first +repeat):\n%s", what, cmp.Diff(asJSON(t, got.Purchase), asJSON(t, again.Purchase)))
 				}
@@ -115,11 +115,11 @@ func TestCutBatch(t *testing.T) {
 	for _, executed := range []bool{false, true} {
 		sam, kim := s.rich(t, fmt.Sprint("sam", executed), "2.50", "USD"), s.rich(t, fmt.Sprint("kim", executed), "2.50", "USD")
 		batch := []*request{
-			requested(t, sam, order("a", "1.99", of(book, 1))),
-			requested(t, kim, order("a", "1.99", of(book, 1))),
-			requested(t, sam, order("a", "1.99", of(book, 1))),
-			requested(t, sam, order("b", "1.99", of(book, 1))),
-			requested(t, kim, order("c", "0.60", of(hints, 3))),
+			requested(sam, t, order("a", "1.99", of(book, 1))),
+			requested(kim, t, order("a", "1.99", of(book, 1))),
+			requested(sam, t, order("a", "1.99", of(book, 1))),
+			requested(sam, t, order("b", "1.99", of(book, 1))),
+			requested(kim, t, order("c", "0.60", of(hints, 3))),
 		}
 		proxy.Cut(dbtest.Cut{Statement: dbtest.Commit, Executed: executed})
 		cuttable.run(batch)
@@ -151,8 +151,8 @@ func TestCallerLeaves(t *testing.T) {
 	hints := s.consumable(t, "Hints", 1, "0.20 USD")
 	ctx := s.rich(t, "sam", "100", "USD")
 	in := func(n int) Input { return order(fmt.Sprint(n), "0.20", of(hints, 1)) }
-	cuttable.buy(t, ctx, in(-1))
-	n := statementsOf(t, proxy, anything, func() { cuttable.buy(t, ctx, in(0)) })
+	cuttable.buy(ctx, t, in(-1))
+	n := statementsOf(t, proxy, anything, func() { cuttable.buy(ctx, t, in(0)) })
 	left := 0
 	for nth := 1; nth <= n; nth++ {
 		leaving, leave := context.WithCancel(ctx)
@@ -172,7 +172,7 @@ func TestCallerLeaves(t *testing.T) {
 		default:
 			t.Errorf("leaving at statement %d: %v", nth, err)
 		}
-		s.buy(t, ctx, in(nth))
+		s.buy(ctx, t, in(nth))
 	}
 	if got := count(t, s.db, "purchases"); got != n+2 || left == 0 {
 		t.Errorf("%d purchases, want %d; left %d times", got, n+2, left)

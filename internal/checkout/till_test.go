@@ -213,7 +213,7 @@ func TestPoisonedRequest(t *testing.T) {
 					caller.Subject = strings.Repeat("x", 256) // longer than its column
 					ctx = actor.With(ctx, caller)
 				}
-				batch = append(batch, requested(t, ctx, order("key", "0.20", of(hints, 1))))
+				batch = append(batch, requested(ctx, t, order("key", "0.20", of(hints, 1))))
 			}
 			s.run(batch)
 			for i, r := range batch {
@@ -245,7 +245,7 @@ func TestPanicInTheTill(t *testing.T) {
 		s := open(t, d)
 		hints := s.consumable(t, "Hints", 1, "0.20 USD")
 		ctx := s.rich(t, "sam", "1", "USD")
-		r := requested(t, ctx, order("key", "0.20", of(hints, 1)))
+		r := requested(ctx, t, order("key", "0.20", of(hints, 1)))
 		whole := s.Currencies
 		s.Currencies = nil // which trips whoever looks one up
 		s.run([]*request{r})
@@ -253,7 +253,7 @@ func TestPanicInTheTill(t *testing.T) {
 		if err := r.outcome.err; err == nil || !strings.Contains(err.Error(), "panic") || len(fault.From(err)) > 0 {
 			t.Errorf("got %v, want an error that tells of the panic", err)
 		}
-		s.buy(t, ctx, order("key", "0.20", of(hints, 1)))
+		s.buy(ctx, t, order("key", "0.20", of(hints, 1)))
 		prove(t, d)
 	})
 }
@@ -284,7 +284,7 @@ func TestDatabaseAway(t *testing.T) {
 
 	batch := make([]*request, 64)
 	for i := range batch {
-		batch[i] = requested(t, ctx, order(fmt.Sprint(i), "0.20", of(hints, 1)))
+		batch[i] = requested(ctx, t, order(fmt.Sprint(i), "0.20", of(hints, 1)))
 	}
 	socket.pull()
 	away.run(batch)
@@ -296,7 +296,7 @@ func TestDatabaseAway(t *testing.T) {
 	if tries != 1 {
 		t.Errorf("the batch was tried in %d parts, want as a whole", tries)
 	}
-	s.buy(t, ctx, order("0", "0.20", of(hints, 1)))
+	s.buy(ctx, t, order("0", "0.20", of(hints, 1)))
 	prove(t, d)
 }
 

@@ -38,15 +38,18 @@ func TestClientAddress(t *testing.T) {
 		{"two proxies", proxies, "127.0.0.1:4000", []string{"198.51.100.9, 10.1.2.3"}, "198.51.100.9"},
 		{
 			"the client invents what stands further left", proxies, "127.0.0.1:4000",
-			[]string{"203.0.113.5,198.51.100.9,10.1.2.3"}, "198.51.100.9",
+			[]string{"203.0.113.5,198.51.100.9,10.1.2.3"},
+			"198.51.100.9",
 		},
 		{
 			"the client pretends to be a proxy", proxies, "127.0.0.1:4000",
-			[]string{"203.0.113.5, 10.9.9.9, 198.51.100.9"}, "198.51.100.9",
+			[]string{"203.0.113.5, 10.9.9.9, 198.51.100.9"},
+			"198.51.100.9",
 		},
 		{
 			"several header lines are one list", proxies, "127.0.0.1:4000",
-			[]string{"203.0.113.5", "198.51.100.9", "10.1.2.3"}, "198.51.100.9",
+			[]string{"203.0.113.5", "198.51.100.9", "10.1.2.3"},
+			"198.51.100.9",
 		},
 		{"a trusted peer without a header", proxies, "10.0.0.5:4000", nil, "10.0.0.5"},
 		{"everybody is trusted", proxies, "127.0.0.1:4000", []string{"10.0.0.7, 10.0.0.8"}, "10.0.0.7"},

@@ -154,19 +154,23 @@ func TestSetHeaders(t *testing.T) {
 		want      http.Header
 	}{
 		{
-			"allowed", []guard.Decision{{Allowed: true, Limit: limit, Remaining: 19, ResetAfter: 200 * time.Millisecond}},
+			"allowed",
+			[]guard.Decision{{Allowed: true, Limit: limit, Remaining: 19, ResetAfter: 200 * time.Millisecond}},
 			http.Header{"Ratelimit-Limit": {"20"}, "Ratelimit-Remaining": {"19"}, "Ratelimit-Reset": {"1"}},
 		},
 		{
-			"refused", []guard.Decision{{Limit: limit, RetryAfter: 1001 * time.Millisecond, ResetAfter: 4 * time.Second}},
+			"refused",
+			[]guard.Decision{{Limit: limit, RetryAfter: 1001 * time.Millisecond, ResetAfter: 4 * time.Second}},
 			http.Header{"Ratelimit-Limit": {"20"}, "Ratelimit-Remaining": {"0"}, "Ratelimit-Reset": {"4"}, "Retry-After": {"2"}},
 		},
 		{
-			"refused for a moment", []guard.Decision{{Limit: limit, RetryAfter: time.Microsecond, ResetAfter: time.Second}},
+			"refused for a moment",
+			[]guard.Decision{{Limit: limit, RetryAfter: time.Microsecond, ResetAfter: time.Second}},
 			http.Header{"Ratelimit-Limit": {"20"}, "Ratelimit-Remaining": {"0"}, "Ratelimit-Reset": {"1"}, "Retry-After": {"1"}},
 		},
 		{
-			"the last decision counts", []guard.Decision{
+			"the last decision counts",
+			[]guard.Decision{
 				{Limit: limit, RetryAfter: time.Second, ResetAfter: time.Second},
 				{Allowed: true, Limit: limit, Remaining: 3, ResetAfter: time.Minute},
 			},

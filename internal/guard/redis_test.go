@@ -241,7 +241,7 @@ func TestRealRedis(t *testing.T) {
 		client := open(t)
 		b := guard.Bucket{Key: run + ":" + name, Limit: guard.Limit{Burst: burst, Rate: 1, Period: 6 * time.Hour}}
 		t.Cleanup(func() {
-			if n, err := client.Del(context.Background(), "rate:farthing:"+b.Key).Result(); n != 1 || err != nil {
+			if n, err := client.Del(context.WithoutCancel(t.Context()), "rate:farthing:"+b.Key).Result(); n != 1 || err != nil {
 				t.Errorf("deleting the key of %s: %d deleted, %v", name, n, err)
 			}
 		})

@@ -512,7 +512,7 @@ func TestResilient_with_a_restarted_Redis(t *testing.T) {
 }
 
 // TestLogRedisTo is not parallel: go-redis has one logger for the process.
-func TestLogRedisTo(t *testing.T) {
+func TestLogRedisTo(t *testing.T) { //nolint:paralleltest // As said.
 	book := &logbook{}
 	guard.LogRedisTo(book.logger())
 	t.Cleanup(func() { guard.LogRedisTo(discard()) })

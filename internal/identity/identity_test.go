@@ -112,8 +112,13 @@ func TestShopper(t *testing.T) {
 		dbtest.Each(t, func(t *testing.T, d *db.DB) {
 			s := newService(d)
 			for _, name := range [][2]string{
-				{issuer, ""}, {issuer, strings.Repeat("a", 256)}, {issuer, "a\x00b"}, {issuer, "a\nb"}, {issuer, "a\xff"},
-				{strings.Repeat("a", 256), "ada"}, {"a\x00b", "ada"},
+				{issuer, ""},
+				{issuer, strings.Repeat("a", 256)},
+				{issuer, "a\x00b"},
+				{issuer, "a\nb"},
+				{issuer, "a\xff"},
+				{strings.Repeat("a", 256), "ada"},
+				{"a\x00b", "ada"},
 			} {
 				if id, err := s.Shopper(t.Context(), name[0], name[1]); !fault.Is(err, fault.InvalidInput) {
 					t.Errorf("%q: got %s, %v", name, id, err)

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"database/sql"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -132,7 +133,7 @@ func TestRun(t *testing.T) {
 		return out.String(), err
 	}
 
-	if _, err := command("-check"); err != errPending {
+	if _, err := command("-check"); !errors.Is(err, errPending) {
 		t.Errorf("-check of an empty folder: %v, want %v", err, errPending)
 	}
 	if _, err := command("-name", "Not a name"); err == nil {
