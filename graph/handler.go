@@ -3,6 +3,7 @@ package graph
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"net/http"
 
 	"github.com/99designs/gqlgen/graphql/handler"
@@ -25,13 +26,11 @@ const (
 // NewHandler is the GraphQL endpoint. The caller stands in the context (actor.With, WithLoaders); requestID names the
 // request that a context belongs to.
 func NewHandler(r *Resolver, logger *slog.Logger, requestID func(context.Context) string) http.Handler {
-	schema := generated.NewExecutableSchema(generated.Config{
+	server := handler.New(generated.NewExecutableSchema(generated.Config{
+		Schema:     withoutDefer(),
 		Resolvers:  r,
 		Directives: generated.DirectiveRoot{Role: Role},
-	})
-	// The parser brings @defer along. A request has one answer here, in which deferred fields would be lost.
-	delete(schema.Schema().Directives, "defer")
-	server := handler.New(schema)
+	}))
 	server.AddTransport(graphqlhttp.Transport{})
 	server.SetQueryCache(lru.New[*ast.QueryDocument](parsedDocuments))
 	server.SetParserTokenLimit(maxTokens)
@@ -41,4 +40,13 @@ func NewHandler(r *Resolver, logger *slog.Logger, requestID func(context.Context
 	server.SetErrorPresenter(Presenter(logger, requestID))
 	server.SetRecoverFunc(Recover(logger))
 	return server
+}
+
+// withoutDefer is the schema without @defer, which the parser brings along: a request has one answer here, in which
+// deferred fields would be lost. It is a copy, since the generated package has one schema for the whole process.
+func withoutDefer() *ast.Schema {
+	schema := *generated.NewExecutableSchema(generated.Config{}).Schema()
+	schema.Directives = maps.Clone(schema.Directives)
+	delete(schema.Directives, "defer")
+	return &schema
 }
