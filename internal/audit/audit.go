@@ -17,9 +17,6 @@ import (
 	"farthing/internal/actor"
 )
 
-// System is the subject of changes that no caller asked for, such as those of a command of the operator.
-const System = "system"
-
 // Entry is one change to write down.
 type Entry struct {
 	// Action is the verb as the schema names it: updateProduct.
@@ -31,14 +28,6 @@ type Entry struct {
 	Before, After any
 }
 
-// Subject is the name under which a change is written down: the caller's, or System when nobody is calling.
-func Subject(ctx context.Context) string {
-	if caller := actor.From(ctx); !caller.Anonymous() {
-		return caller.Subject
-	}
-	return System
-}
-
 // Record writes down one change of the caller.
 func Record(ctx context.Context, tx *ent.Tx, at time.Time, action string, target uuid.UUID, before, after any) error {
 	return RecordAll(ctx, tx, at, []Entry{{Action: action, Target: target, Before: before, After: after}})
@@ -47,7 +36,7 @@ func Record(ctx context.Context, tx *ent.Tx, at time.Time, action string, target
 // RecordAll writes down many changes of the caller at once.
 func RecordAll(ctx context.Context, tx *ent.Tx, at time.Time, entries []Entry) error {
 	const rows = 1000 // of 7 columns; SQLite takes 32,766 variables in a statement
-	subject := Subject(ctx)
+	subject := actor.From(ctx).Name()
 	for chunk := range slices.Chunk(entries, rows) {
 		builders := make([]*ent.AuditEntryCreate, len(chunk))
 		for i, entry := range chunk {

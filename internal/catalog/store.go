@@ -15,6 +15,7 @@ import (
 	"farthing/ent/price"
 	"farthing/ent/product"
 	"farthing/ent/productterm"
+	"farthing/internal/actor"
 	"farthing/internal/audit"
 	"farthing/internal/db"
 	"farthing/internal/fault"
@@ -151,7 +152,7 @@ func writePrices(ctx context.Context, tx *ent.Tx, now time.Time, changes []chang
 	var history []*ent.PriceChangeCreate
 	removed := make(map[money.Code][]uuid.UUID)
 	step := func(id uuid.UUID, currency money.Code) *ent.PriceChangeCreate {
-		create := tx.PriceChange.Create().SetProductID(id).SetCurrency(currency).SetActor(audit.Subject(ctx)).SetCreatedAt(now)
+		create := tx.PriceChange.Create().SetProductID(id).SetCurrency(currency).SetActor(actor.From(ctx).Name()).SetCreatedAt(now)
 		history = append(history, create)
 		return create
 	}

@@ -106,6 +106,9 @@ func (s *Service) Checkout(ctx context.Context, in Input) (Result, error) {
 		return result, err
 	}
 	if err := s.validate(in); err != nil {
+		if len(in.Malformed) > 0 {
+			return result, err // what could not be read is no repeat of anything, though what stands in its place might be
+		}
 		return s.unlessRepeated(ctx, r, result, err)
 	}
 	if !decision.Allowed {

@@ -118,6 +118,12 @@ func TestCheckoutOfNothingToPay(t *testing.T) {
 		if got.Wallet != nil || got.Points != 0 || count(t, d, "transfers") != 0 {
 			t.Errorf("wallet %v, %s points, %d transfers; want none", got.Wallet, got.Points, count(t, d, "transfers"))
 		}
+		// What cannot be read is refused, also where the rest of it would be a repeat.
+		unreadable := order("free", "0", of(gift, 1), of(hints, 2))
+		unreadable.Malformed = fault.List{fault.Input("expectedTotal", "Not a number.")}
+		if _, err := s.Checkout(ctx, unreadable); !fault.Is(err, fault.InvalidInput) {
+			t.Errorf("an unreadable total gave %v", err)
+		}
 		again := s.buy(ctx, t, order("free", "0", of(gift, 1), of(hints, 2)))
 		if !again.Replayed || again.Purchase.ID != got.Purchase.ID || again.Wallet != nil {
 			t.Errorf("repeat: %+v", again)
