@@ -14,8 +14,16 @@ import (
 	"farthing/ent/account"
 	"farthing/ent/auditentry"
 	"farthing/ent/badgeaward"
+	"farthing/ent/bundle"
+	"farthing/ent/bundlecomponent"
+	"farthing/ent/catalogrevision"
+	"farthing/ent/coupon"
 	"farthing/ent/entitlement"
+	"farthing/ent/flashsale"
 	"farthing/ent/idempotencykey"
+	"farthing/ent/lineadjustment"
+	"farthing/ent/offerstock"
+	"farthing/ent/offeruse"
 	"farthing/ent/outboxevent"
 	"farthing/ent/price"
 	"farthing/ent/pricechange"
@@ -23,8 +31,13 @@ import (
 	"farthing/ent/productterm"
 	"farthing/ent/purchase"
 	"farthing/ent/purchaseline"
+	"farthing/ent/salechange"
 	"farthing/ent/shopper"
+	"farthing/ent/shopsecret"
+	"farthing/ent/tierplan"
 	"farthing/ent/transfer"
+	"farthing/ent/trial"
+	"farthing/ent/trialoffer"
 
 	"entgo.io/ent"
 	"entgo.io/ent/dialect"
@@ -46,10 +59,26 @@ type Client struct {
 	AuditEntry *AuditEntryClient
 	// BadgeAward is the client for interacting with the BadgeAward builders.
 	BadgeAward *BadgeAwardClient
+	// Bundle is the client for interacting with the Bundle builders.
+	Bundle *BundleClient
+	// BundleComponent is the client for interacting with the BundleComponent builders.
+	BundleComponent *BundleComponentClient
+	// CatalogRevision is the client for interacting with the CatalogRevision builders.
+	CatalogRevision *CatalogRevisionClient
+	// Coupon is the client for interacting with the Coupon builders.
+	Coupon *CouponClient
 	// Entitlement is the client for interacting with the Entitlement builders.
 	Entitlement *EntitlementClient
+	// FlashSale is the client for interacting with the FlashSale builders.
+	FlashSale *FlashSaleClient
 	// IdempotencyKey is the client for interacting with the IdempotencyKey builders.
 	IdempotencyKey *IdempotencyKeyClient
+	// LineAdjustment is the client for interacting with the LineAdjustment builders.
+	LineAdjustment *LineAdjustmentClient
+	// OfferStock is the client for interacting with the OfferStock builders.
+	OfferStock *OfferStockClient
+	// OfferUse is the client for interacting with the OfferUse builders.
+	OfferUse *OfferUseClient
 	// OutboxEvent is the client for interacting with the OutboxEvent builders.
 	OutboxEvent *OutboxEventClient
 	// Price is the client for interacting with the Price builders.
@@ -64,10 +93,20 @@ type Client struct {
 	Purchase *PurchaseClient
 	// PurchaseLine is the client for interacting with the PurchaseLine builders.
 	PurchaseLine *PurchaseLineClient
+	// SaleChange is the client for interacting with the SaleChange builders.
+	SaleChange *SaleChangeClient
+	// ShopSecret is the client for interacting with the ShopSecret builders.
+	ShopSecret *ShopSecretClient
 	// Shopper is the client for interacting with the Shopper builders.
 	Shopper *ShopperClient
+	// TierPlan is the client for interacting with the TierPlan builders.
+	TierPlan *TierPlanClient
 	// Transfer is the client for interacting with the Transfer builders.
 	Transfer *TransferClient
+	// Trial is the client for interacting with the Trial builders.
+	Trial *TrialClient
+	// TrialOffer is the client for interacting with the TrialOffer builders.
+	TrialOffer *TrialOfferClient
 }
 
 // NewClient creates a new client configured with the given options.
@@ -82,8 +121,16 @@ func (c *Client) init() {
 	c.Account = NewAccountClient(c.config)
 	c.AuditEntry = NewAuditEntryClient(c.config)
 	c.BadgeAward = NewBadgeAwardClient(c.config)
+	c.Bundle = NewBundleClient(c.config)
+	c.BundleComponent = NewBundleComponentClient(c.config)
+	c.CatalogRevision = NewCatalogRevisionClient(c.config)
+	c.Coupon = NewCouponClient(c.config)
 	c.Entitlement = NewEntitlementClient(c.config)
+	c.FlashSale = NewFlashSaleClient(c.config)
 	c.IdempotencyKey = NewIdempotencyKeyClient(c.config)
+	c.LineAdjustment = NewLineAdjustmentClient(c.config)
+	c.OfferStock = NewOfferStockClient(c.config)
+	c.OfferUse = NewOfferUseClient(c.config)
 	c.OutboxEvent = NewOutboxEventClient(c.config)
 	c.Price = NewPriceClient(c.config)
 	c.PriceChange = NewPriceChangeClient(c.config)
@@ -91,8 +138,13 @@ func (c *Client) init() {
 	c.ProductTerm = NewProductTermClient(c.config)
 	c.Purchase = NewPurchaseClient(c.config)
 	c.PurchaseLine = NewPurchaseLineClient(c.config)
+	c.SaleChange = NewSaleChangeClient(c.config)
+	c.ShopSecret = NewShopSecretClient(c.config)
 	c.Shopper = NewShopperClient(c.config)
+	c.TierPlan = NewTierPlanClient(c.config)
 	c.Transfer = NewTransferClient(c.config)
+	c.Trial = NewTrialClient(c.config)
+	c.TrialOffer = NewTrialOfferClient(c.config)
 }
 
 type (
@@ -183,22 +235,35 @@ func (c *Client) Tx(ctx context.Context) (*Tx, error) {
 	cfg := c.config
 	cfg.driver = tx
 	return &Tx{
-		ctx:            ctx,
-		config:         cfg,
-		Account:        NewAccountClient(cfg),
-		AuditEntry:     NewAuditEntryClient(cfg),
-		BadgeAward:     NewBadgeAwardClient(cfg),
-		Entitlement:    NewEntitlementClient(cfg),
-		IdempotencyKey: NewIdempotencyKeyClient(cfg),
-		OutboxEvent:    NewOutboxEventClient(cfg),
-		Price:          NewPriceClient(cfg),
-		PriceChange:    NewPriceChangeClient(cfg),
-		Product:        NewProductClient(cfg),
-		ProductTerm:    NewProductTermClient(cfg),
-		Purchase:       NewPurchaseClient(cfg),
-		PurchaseLine:   NewPurchaseLineClient(cfg),
-		Shopper:        NewShopperClient(cfg),
-		Transfer:       NewTransferClient(cfg),
+		ctx:             ctx,
+		config:          cfg,
+		Account:         NewAccountClient(cfg),
+		AuditEntry:      NewAuditEntryClient(cfg),
+		BadgeAward:      NewBadgeAwardClient(cfg),
+		Bundle:          NewBundleClient(cfg),
+		BundleComponent: NewBundleComponentClient(cfg),
+		CatalogRevision: NewCatalogRevisionClient(cfg),
+		Coupon:          NewCouponClient(cfg),
+		Entitlement:     NewEntitlementClient(cfg),
+		FlashSale:       NewFlashSaleClient(cfg),
+		IdempotencyKey:  NewIdempotencyKeyClient(cfg),
+		LineAdjustment:  NewLineAdjustmentClient(cfg),
+		OfferStock:      NewOfferStockClient(cfg),
+		OfferUse:        NewOfferUseClient(cfg),
+		OutboxEvent:     NewOutboxEventClient(cfg),
+		Price:           NewPriceClient(cfg),
+		PriceChange:     NewPriceChangeClient(cfg),
+		Product:         NewProductClient(cfg),
+		ProductTerm:     NewProductTermClient(cfg),
+		Purchase:        NewPurchaseClient(cfg),
+		PurchaseLine:    NewPurchaseLineClient(cfg),
+		SaleChange:      NewSaleChangeClient(cfg),
+		ShopSecret:      NewShopSecretClient(cfg),
+		Shopper:         NewShopperClient(cfg),
+		TierPlan:        NewTierPlanClient(cfg),
+		Transfer:        NewTransferClient(cfg),
+		Trial:           NewTrialClient(cfg),
+		TrialOffer:      NewTrialOfferClient(cfg),
 	}, nil
 }
 
@@ -216,22 +281,35 @@ func (c *Client) BeginTx(ctx context.Context, opts *sql.TxOptions) (*Tx, error) 
 	cfg := c.config
 	cfg.driver = &txDriver{tx: tx, drv: c.driver}
 	return &Tx{
-		ctx:            ctx,
-		config:         cfg,
-		Account:        NewAccountClient(cfg),
-		AuditEntry:     NewAuditEntryClient(cfg),
-		BadgeAward:     NewBadgeAwardClient(cfg),
-		Entitlement:    NewEntitlementClient(cfg),
-		IdempotencyKey: NewIdempotencyKeyClient(cfg),
-		OutboxEvent:    NewOutboxEventClient(cfg),
-		Price:          NewPriceClient(cfg),
-		PriceChange:    NewPriceChangeClient(cfg),
-		Product:        NewProductClient(cfg),
-		ProductTerm:    NewProductTermClient(cfg),
-		Purchase:       NewPurchaseClient(cfg),
-		PurchaseLine:   NewPurchaseLineClient(cfg),
-		Shopper:        NewShopperClient(cfg),
-		Transfer:       NewTransferClient(cfg),
+		ctx:             ctx,
+		config:          cfg,
+		Account:         NewAccountClient(cfg),
+		AuditEntry:      NewAuditEntryClient(cfg),
+		BadgeAward:      NewBadgeAwardClient(cfg),
+		Bundle:          NewBundleClient(cfg),
+		BundleComponent: NewBundleComponentClient(cfg),
+		CatalogRevision: NewCatalogRevisionClient(cfg),
+		Coupon:          NewCouponClient(cfg),
+		Entitlement:     NewEntitlementClient(cfg),
+		FlashSale:       NewFlashSaleClient(cfg),
+		IdempotencyKey:  NewIdempotencyKeyClient(cfg),
+		LineAdjustment:  NewLineAdjustmentClient(cfg),
+		OfferStock:      NewOfferStockClient(cfg),
+		OfferUse:        NewOfferUseClient(cfg),
+		OutboxEvent:     NewOutboxEventClient(cfg),
+		Price:           NewPriceClient(cfg),
+		PriceChange:     NewPriceChangeClient(cfg),
+		Product:         NewProductClient(cfg),
+		ProductTerm:     NewProductTermClient(cfg),
+		Purchase:        NewPurchaseClient(cfg),
+		PurchaseLine:    NewPurchaseLineClient(cfg),
+		SaleChange:      NewSaleChangeClient(cfg),
+		ShopSecret:      NewShopSecretClient(cfg),
+		Shopper:         NewShopperClient(cfg),
+		TierPlan:        NewTierPlanClient(cfg),
+		Transfer:        NewTransferClient(cfg),
+		Trial:           NewTrialClient(cfg),
+		TrialOffer:      NewTrialOfferClient(cfg),
 	}, nil
 }
 
@@ -261,9 +339,12 @@ func (c *Client) Close() error {
 // In order to add hooks to a specific client, call: `client.Node.Use(...)`.
 func (c *Client) Use(hooks ...Hook) {
 	for _, n := range []interface{ Use(...Hook) }{
-		c.Account, c.AuditEntry, c.BadgeAward, c.Entitlement, c.IdempotencyKey,
-		c.OutboxEvent, c.Price, c.PriceChange, c.Product, c.ProductTerm, c.Purchase,
-		c.PurchaseLine, c.Shopper, c.Transfer,
+		c.Account, c.AuditEntry, c.BadgeAward, c.Bundle, c.BundleComponent,
+		c.CatalogRevision, c.Coupon, c.Entitlement, c.FlashSale, c.IdempotencyKey,
+		c.LineAdjustment, c.OfferStock, c.OfferUse, c.OutboxEvent, c.Price,
+		c.PriceChange, c.Product, c.ProductTerm, c.Purchase, c.PurchaseLine,
+		c.SaleChange, c.ShopSecret, c.Shopper, c.TierPlan, c.Transfer, c.Trial,
+		c.TrialOffer,
 	} {
 		n.Use(hooks...)
 	}
@@ -273,9 +354,12 @@ func (c *Client) Use(hooks ...Hook) {
 // In order to add interceptors to a specific client, call: `client.Node.Intercept(...)`.
 func (c *Client) Intercept(interceptors ...Interceptor) {
 	for _, n := range []interface{ Intercept(...Interceptor) }{
-		c.Account, c.AuditEntry, c.BadgeAward, c.Entitlement, c.IdempotencyKey,
-		c.OutboxEvent, c.Price, c.PriceChange, c.Product, c.ProductTerm, c.Purchase,
-		c.PurchaseLine, c.Shopper, c.Transfer,
+		c.Account, c.AuditEntry, c.BadgeAward, c.Bundle, c.BundleComponent,
+		c.CatalogRevision, c.Coupon, c.Entitlement, c.FlashSale, c.IdempotencyKey,
+		c.LineAdjustment, c.OfferStock, c.OfferUse, c.OutboxEvent, c.Price,
+		c.PriceChange, c.Product, c.ProductTerm, c.Purchase, c.PurchaseLine,
+		c.SaleChange, c.ShopSecret, c.Shopper, c.TierPlan, c.Transfer, c.Trial,
+		c.TrialOffer,
 	} {
 		n.Intercept(interceptors...)
 	}
@@ -290,10 +374,26 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 		return c.AuditEntry.mutate(ctx, m)
 	case *BadgeAwardMutation:
 		return c.BadgeAward.mutate(ctx, m)
+	case *BundleMutation:
+		return c.Bundle.mutate(ctx, m)
+	case *BundleComponentMutation:
+		return c.BundleComponent.mutate(ctx, m)
+	case *CatalogRevisionMutation:
+		return c.CatalogRevision.mutate(ctx, m)
+	case *CouponMutation:
+		return c.Coupon.mutate(ctx, m)
 	case *EntitlementMutation:
 		return c.Entitlement.mutate(ctx, m)
+	case *FlashSaleMutation:
+		return c.FlashSale.mutate(ctx, m)
 	case *IdempotencyKeyMutation:
 		return c.IdempotencyKey.mutate(ctx, m)
+	case *LineAdjustmentMutation:
+		return c.LineAdjustment.mutate(ctx, m)
+	case *OfferStockMutation:
+		return c.OfferStock.mutate(ctx, m)
+	case *OfferUseMutation:
+		return c.OfferUse.mutate(ctx, m)
 	case *OutboxEventMutation:
 		return c.OutboxEvent.mutate(ctx, m)
 	case *PriceMutation:
@@ -308,10 +408,20 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 		return c.Purchase.mutate(ctx, m)
 	case *PurchaseLineMutation:
 		return c.PurchaseLine.mutate(ctx, m)
+	case *SaleChangeMutation:
+		return c.SaleChange.mutate(ctx, m)
+	case *ShopSecretMutation:
+		return c.ShopSecret.mutate(ctx, m)
 	case *ShopperMutation:
 		return c.Shopper.mutate(ctx, m)
+	case *TierPlanMutation:
+		return c.TierPlan.mutate(ctx, m)
 	case *TransferMutation:
 		return c.Transfer.mutate(ctx, m)
+	case *TrialMutation:
+		return c.Trial.mutate(ctx, m)
+	case *TrialOfferMutation:
+		return c.TrialOffer.mutate(ctx, m)
 	default:
 		return nil, fmt.Errorf("ent: unknown mutation type %T", m)
 	}
@@ -748,6 +858,570 @@ func (c *BadgeAwardClient) mutate(ctx context.Context, m *BadgeAwardMutation) (V
 	}
 }
 
+// BundleClient is a client for the Bundle schema.
+type BundleClient struct {
+	config
+}
+
+// NewBundleClient returns a client for the Bundle from the given config.
+func NewBundleClient(c config) *BundleClient {
+	return &BundleClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `bundle.Hooks(f(g(h())))`.
+func (c *BundleClient) Use(hooks ...Hook) {
+	c.hooks.Bundle = append(c.hooks.Bundle, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `bundle.Intercept(f(g(h())))`.
+func (c *BundleClient) Intercept(interceptors ...Interceptor) {
+	c.inters.Bundle = append(c.inters.Bundle, interceptors...)
+}
+
+// Create returns a builder for creating a Bundle entity.
+func (c *BundleClient) Create() *BundleCreate {
+	mutation := newBundleMutation(c.config, OpCreate)
+	return &BundleCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of Bundle entities.
+func (c *BundleClient) CreateBulk(builders ...*BundleCreate) *BundleCreateBulk {
+	return &BundleCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *BundleClient) MapCreateBulk(slice any, setFunc func(*BundleCreate, int)) *BundleCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &BundleCreateBulk{err: fmt.Errorf("calling to BundleClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*BundleCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &BundleCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for Bundle.
+func (c *BundleClient) Update() *BundleUpdate {
+	mutation := newBundleMutation(c.config, OpUpdate)
+	return &BundleUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *BundleClient) UpdateOne(_m *Bundle) *BundleUpdateOne {
+	mutation := newBundleMutation(c.config, OpUpdateOne, withBundle(_m))
+	return &BundleUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *BundleClient) UpdateOneID(id uuid.UUID) *BundleUpdateOne {
+	mutation := newBundleMutation(c.config, OpUpdateOne, withBundleID(id))
+	return &BundleUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for Bundle.
+func (c *BundleClient) Delete() *BundleDelete {
+	mutation := newBundleMutation(c.config, OpDelete)
+	return &BundleDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *BundleClient) DeleteOne(_m *Bundle) *BundleDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *BundleClient) DeleteOneID(id uuid.UUID) *BundleDeleteOne {
+	builder := c.Delete().Where(bundle.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &BundleDeleteOne{builder}
+}
+
+// Query returns a query builder for Bundle.
+func (c *BundleClient) Query() *BundleQuery {
+	return &BundleQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeBundle},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a Bundle entity by its id.
+func (c *BundleClient) Get(ctx context.Context, id uuid.UUID) (*Bundle, error) {
+	return c.Query().Where(bundle.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *BundleClient) GetX(ctx context.Context, id uuid.UUID) *Bundle {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// QueryComponents queries the components edge of a Bundle.
+func (c *BundleClient) QueryComponents(_m *Bundle) *BundleComponentQuery {
+	query := (&BundleComponentClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(bundle.Table, bundle.FieldID, id),
+			sqlgraph.To(bundlecomponent.Table, bundlecomponent.FieldID),
+			sqlgraph.Edge(sqlgraph.O2M, false, bundle.ComponentsTable, bundle.ComponentsColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// Hooks returns the client hooks.
+func (c *BundleClient) Hooks() []Hook {
+	return c.hooks.Bundle
+}
+
+// Interceptors returns the client interceptors.
+func (c *BundleClient) Interceptors() []Interceptor {
+	return c.inters.Bundle
+}
+
+func (c *BundleClient) mutate(ctx context.Context, m *BundleMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&BundleCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&BundleUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&BundleUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&BundleDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown Bundle mutation op: %q", m.Op())
+	}
+}
+
+// BundleComponentClient is a client for the BundleComponent schema.
+type BundleComponentClient struct {
+	config
+}
+
+// NewBundleComponentClient returns a client for the BundleComponent from the given config.
+func NewBundleComponentClient(c config) *BundleComponentClient {
+	return &BundleComponentClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `bundlecomponent.Hooks(f(g(h())))`.
+func (c *BundleComponentClient) Use(hooks ...Hook) {
+	c.hooks.BundleComponent = append(c.hooks.BundleComponent, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `bundlecomponent.Intercept(f(g(h())))`.
+func (c *BundleComponentClient) Intercept(interceptors ...Interceptor) {
+	c.inters.BundleComponent = append(c.inters.BundleComponent, interceptors...)
+}
+
+// Create returns a builder for creating a BundleComponent entity.
+func (c *BundleComponentClient) Create() *BundleComponentCreate {
+	mutation := newBundleComponentMutation(c.config, OpCreate)
+	return &BundleComponentCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of BundleComponent entities.
+func (c *BundleComponentClient) CreateBulk(builders ...*BundleComponentCreate) *BundleComponentCreateBulk {
+	return &BundleComponentCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *BundleComponentClient) MapCreateBulk(slice any, setFunc func(*BundleComponentCreate, int)) *BundleComponentCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &BundleComponentCreateBulk{err: fmt.Errorf("calling to BundleComponentClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*BundleComponentCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &BundleComponentCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for BundleComponent.
+func (c *BundleComponentClient) Update() *BundleComponentUpdate {
+	mutation := newBundleComponentMutation(c.config, OpUpdate)
+	return &BundleComponentUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *BundleComponentClient) UpdateOne(_m *BundleComponent) *BundleComponentUpdateOne {
+	mutation := newBundleComponentMutation(c.config, OpUpdateOne, withBundleComponent(_m))
+	return &BundleComponentUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *BundleComponentClient) UpdateOneID(id uuid.UUID) *BundleComponentUpdateOne {
+	mutation := newBundleComponentMutation(c.config, OpUpdateOne, withBundleComponentID(id))
+	return &BundleComponentUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for BundleComponent.
+func (c *BundleComponentClient) Delete() *BundleComponentDelete {
+	mutation := newBundleComponentMutation(c.config, OpDelete)
+	return &BundleComponentDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *BundleComponentClient) DeleteOne(_m *BundleComponent) *BundleComponentDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *BundleComponentClient) DeleteOneID(id uuid.UUID) *BundleComponentDeleteOne {
+	builder := c.Delete().Where(bundlecomponent.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &BundleComponentDeleteOne{builder}
+}
+
+// Query returns a query builder for BundleComponent.
+func (c *BundleComponentClient) Query() *BundleComponentQuery {
+	return &BundleComponentQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeBundleComponent},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a BundleComponent entity by its id.
+func (c *BundleComponentClient) Get(ctx context.Context, id uuid.UUID) (*BundleComponent, error) {
+	return c.Query().Where(bundlecomponent.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *BundleComponentClient) GetX(ctx context.Context, id uuid.UUID) *BundleComponent {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// QueryBundle queries the bundle edge of a BundleComponent.
+func (c *BundleComponentClient) QueryBundle(_m *BundleComponent) *BundleQuery {
+	query := (&BundleClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(bundlecomponent.Table, bundlecomponent.FieldID, id),
+			sqlgraph.To(bundle.Table, bundle.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, true, bundlecomponent.BundleTable, bundlecomponent.BundleColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// Hooks returns the client hooks.
+func (c *BundleComponentClient) Hooks() []Hook {
+	return c.hooks.BundleComponent
+}
+
+// Interceptors returns the client interceptors.
+func (c *BundleComponentClient) Interceptors() []Interceptor {
+	return c.inters.BundleComponent
+}
+
+func (c *BundleComponentClient) mutate(ctx context.Context, m *BundleComponentMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&BundleComponentCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&BundleComponentUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&BundleComponentUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&BundleComponentDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown BundleComponent mutation op: %q", m.Op())
+	}
+}
+
+// CatalogRevisionClient is a client for the CatalogRevision schema.
+type CatalogRevisionClient struct {
+	config
+}
+
+// NewCatalogRevisionClient returns a client for the CatalogRevision from the given config.
+func NewCatalogRevisionClient(c config) *CatalogRevisionClient {
+	return &CatalogRevisionClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `catalogrevision.Hooks(f(g(h())))`.
+func (c *CatalogRevisionClient) Use(hooks ...Hook) {
+	c.hooks.CatalogRevision = append(c.hooks.CatalogRevision, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `catalogrevision.Intercept(f(g(h())))`.
+func (c *CatalogRevisionClient) Intercept(interceptors ...Interceptor) {
+	c.inters.CatalogRevision = append(c.inters.CatalogRevision, interceptors...)
+}
+
+// Create returns a builder for creating a CatalogRevision entity.
+func (c *CatalogRevisionClient) Create() *CatalogRevisionCreate {
+	mutation := newCatalogRevisionMutation(c.config, OpCreate)
+	return &CatalogRevisionCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of CatalogRevision entities.
+func (c *CatalogRevisionClient) CreateBulk(builders ...*CatalogRevisionCreate) *CatalogRevisionCreateBulk {
+	return &CatalogRevisionCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *CatalogRevisionClient) MapCreateBulk(slice any, setFunc func(*CatalogRevisionCreate, int)) *CatalogRevisionCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &CatalogRevisionCreateBulk{err: fmt.Errorf("calling to CatalogRevisionClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*CatalogRevisionCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &CatalogRevisionCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for CatalogRevision.
+func (c *CatalogRevisionClient) Update() *CatalogRevisionUpdate {
+	mutation := newCatalogRevisionMutation(c.config, OpUpdate)
+	return &CatalogRevisionUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *CatalogRevisionClient) UpdateOne(_m *CatalogRevision) *CatalogRevisionUpdateOne {
+	mutation := newCatalogRevisionMutation(c.config, OpUpdateOne, withCatalogRevision(_m))
+	return &CatalogRevisionUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *CatalogRevisionClient) UpdateOneID(id int) *CatalogRevisionUpdateOne {
+	mutation := newCatalogRevisionMutation(c.config, OpUpdateOne, withCatalogRevisionID(id))
+	return &CatalogRevisionUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for CatalogRevision.
+func (c *CatalogRevisionClient) Delete() *CatalogRevisionDelete {
+	mutation := newCatalogRevisionMutation(c.config, OpDelete)
+	return &CatalogRevisionDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *CatalogRevisionClient) DeleteOne(_m *CatalogRevision) *CatalogRevisionDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *CatalogRevisionClient) DeleteOneID(id int) *CatalogRevisionDeleteOne {
+	builder := c.Delete().Where(catalogrevision.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &CatalogRevisionDeleteOne{builder}
+}
+
+// Query returns a query builder for CatalogRevision.
+func (c *CatalogRevisionClient) Query() *CatalogRevisionQuery {
+	return &CatalogRevisionQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeCatalogRevision},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a CatalogRevision entity by its id.
+func (c *CatalogRevisionClient) Get(ctx context.Context, id int) (*CatalogRevision, error) {
+	return c.Query().Where(catalogrevision.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *CatalogRevisionClient) GetX(ctx context.Context, id int) *CatalogRevision {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// Hooks returns the client hooks.
+func (c *CatalogRevisionClient) Hooks() []Hook {
+	return c.hooks.CatalogRevision
+}
+
+// Interceptors returns the client interceptors.
+func (c *CatalogRevisionClient) Interceptors() []Interceptor {
+	return c.inters.CatalogRevision
+}
+
+func (c *CatalogRevisionClient) mutate(ctx context.Context, m *CatalogRevisionMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&CatalogRevisionCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&CatalogRevisionUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&CatalogRevisionUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&CatalogRevisionDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown CatalogRevision mutation op: %q", m.Op())
+	}
+}
+
+// CouponClient is a client for the Coupon schema.
+type CouponClient struct {
+	config
+}
+
+// NewCouponClient returns a client for the Coupon from the given config.
+func NewCouponClient(c config) *CouponClient {
+	return &CouponClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `coupon.Hooks(f(g(h())))`.
+func (c *CouponClient) Use(hooks ...Hook) {
+	c.hooks.Coupon = append(c.hooks.Coupon, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `coupon.Intercept(f(g(h())))`.
+func (c *CouponClient) Intercept(interceptors ...Interceptor) {
+	c.inters.Coupon = append(c.inters.Coupon, interceptors...)
+}
+
+// Create returns a builder for creating a Coupon entity.
+func (c *CouponClient) Create() *CouponCreate {
+	mutation := newCouponMutation(c.config, OpCreate)
+	return &CouponCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of Coupon entities.
+func (c *CouponClient) CreateBulk(builders ...*CouponCreate) *CouponCreateBulk {
+	return &CouponCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *CouponClient) MapCreateBulk(slice any, setFunc func(*CouponCreate, int)) *CouponCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &CouponCreateBulk{err: fmt.Errorf("calling to CouponClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*CouponCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &CouponCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for Coupon.
+func (c *CouponClient) Update() *CouponUpdate {
+	mutation := newCouponMutation(c.config, OpUpdate)
+	return &CouponUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *CouponClient) UpdateOne(_m *Coupon) *CouponUpdateOne {
+	mutation := newCouponMutation(c.config, OpUpdateOne, withCoupon(_m))
+	return &CouponUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *CouponClient) UpdateOneID(id uuid.UUID) *CouponUpdateOne {
+	mutation := newCouponMutation(c.config, OpUpdateOne, withCouponID(id))
+	return &CouponUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for Coupon.
+func (c *CouponClient) Delete() *CouponDelete {
+	mutation := newCouponMutation(c.config, OpDelete)
+	return &CouponDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *CouponClient) DeleteOne(_m *Coupon) *CouponDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *CouponClient) DeleteOneID(id uuid.UUID) *CouponDeleteOne {
+	builder := c.Delete().Where(coupon.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &CouponDeleteOne{builder}
+}
+
+// Query returns a query builder for Coupon.
+func (c *CouponClient) Query() *CouponQuery {
+	return &CouponQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeCoupon},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a Coupon entity by its id.
+func (c *CouponClient) Get(ctx context.Context, id uuid.UUID) (*Coupon, error) {
+	return c.Query().Where(coupon.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *CouponClient) GetX(ctx context.Context, id uuid.UUID) *Coupon {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// Hooks returns the client hooks.
+func (c *CouponClient) Hooks() []Hook {
+	return c.hooks.Coupon
+}
+
+// Interceptors returns the client interceptors.
+func (c *CouponClient) Interceptors() []Interceptor {
+	return c.inters.Coupon
+}
+
+func (c *CouponClient) mutate(ctx context.Context, m *CouponMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&CouponCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&CouponUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&CouponUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&CouponDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown Coupon mutation op: %q", m.Op())
+	}
+}
+
 // EntitlementClient is a client for the Entitlement schema.
 type EntitlementClient struct {
 	config
@@ -897,6 +1571,139 @@ func (c *EntitlementClient) mutate(ctx context.Context, m *EntitlementMutation) 
 	}
 }
 
+// FlashSaleClient is a client for the FlashSale schema.
+type FlashSaleClient struct {
+	config
+}
+
+// NewFlashSaleClient returns a client for the FlashSale from the given config.
+func NewFlashSaleClient(c config) *FlashSaleClient {
+	return &FlashSaleClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `flashsale.Hooks(f(g(h())))`.
+func (c *FlashSaleClient) Use(hooks ...Hook) {
+	c.hooks.FlashSale = append(c.hooks.FlashSale, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `flashsale.Intercept(f(g(h())))`.
+func (c *FlashSaleClient) Intercept(interceptors ...Interceptor) {
+	c.inters.FlashSale = append(c.inters.FlashSale, interceptors...)
+}
+
+// Create returns a builder for creating a FlashSale entity.
+func (c *FlashSaleClient) Create() *FlashSaleCreate {
+	mutation := newFlashSaleMutation(c.config, OpCreate)
+	return &FlashSaleCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of FlashSale entities.
+func (c *FlashSaleClient) CreateBulk(builders ...*FlashSaleCreate) *FlashSaleCreateBulk {
+	return &FlashSaleCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *FlashSaleClient) MapCreateBulk(slice any, setFunc func(*FlashSaleCreate, int)) *FlashSaleCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &FlashSaleCreateBulk{err: fmt.Errorf("calling to FlashSaleClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*FlashSaleCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &FlashSaleCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for FlashSale.
+func (c *FlashSaleClient) Update() *FlashSaleUpdate {
+	mutation := newFlashSaleMutation(c.config, OpUpdate)
+	return &FlashSaleUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *FlashSaleClient) UpdateOne(_m *FlashSale) *FlashSaleUpdateOne {
+	mutation := newFlashSaleMutation(c.config, OpUpdateOne, withFlashSale(_m))
+	return &FlashSaleUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *FlashSaleClient) UpdateOneID(id uuid.UUID) *FlashSaleUpdateOne {
+	mutation := newFlashSaleMutation(c.config, OpUpdateOne, withFlashSaleID(id))
+	return &FlashSaleUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for FlashSale.
+func (c *FlashSaleClient) Delete() *FlashSaleDelete {
+	mutation := newFlashSaleMutation(c.config, OpDelete)
+	return &FlashSaleDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *FlashSaleClient) DeleteOne(_m *FlashSale) *FlashSaleDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *FlashSaleClient) DeleteOneID(id uuid.UUID) *FlashSaleDeleteOne {
+	builder := c.Delete().Where(flashsale.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &FlashSaleDeleteOne{builder}
+}
+
+// Query returns a query builder for FlashSale.
+func (c *FlashSaleClient) Query() *FlashSaleQuery {
+	return &FlashSaleQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeFlashSale},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a FlashSale entity by its id.
+func (c *FlashSaleClient) Get(ctx context.Context, id uuid.UUID) (*FlashSale, error) {
+	return c.Query().Where(flashsale.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *FlashSaleClient) GetX(ctx context.Context, id uuid.UUID) *FlashSale {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// Hooks returns the client hooks.
+func (c *FlashSaleClient) Hooks() []Hook {
+	return c.hooks.FlashSale
+}
+
+// Interceptors returns the client interceptors.
+func (c *FlashSaleClient) Interceptors() []Interceptor {
+	return c.inters.FlashSale
+}
+
+func (c *FlashSaleClient) mutate(ctx context.Context, m *FlashSaleMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&FlashSaleCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&FlashSaleUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&FlashSaleUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&FlashSaleDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown FlashSale mutation op: %q", m.Op())
+	}
+}
+
 // IdempotencyKeyClient is a client for the IdempotencyKey schema.
 type IdempotencyKeyClient struct {
 	config
@@ -1043,6 +1850,421 @@ func (c *IdempotencyKeyClient) mutate(ctx context.Context, m *IdempotencyKeyMuta
 		return (&IdempotencyKeyDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
 	default:
 		return nil, fmt.Errorf("ent: unknown IdempotencyKey mutation op: %q", m.Op())
+	}
+}
+
+// LineAdjustmentClient is a client for the LineAdjustment schema.
+type LineAdjustmentClient struct {
+	config
+}
+
+// NewLineAdjustmentClient returns a client for the LineAdjustment from the given config.
+func NewLineAdjustmentClient(c config) *LineAdjustmentClient {
+	return &LineAdjustmentClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `lineadjustment.Hooks(f(g(h())))`.
+func (c *LineAdjustmentClient) Use(hooks ...Hook) {
+	c.hooks.LineAdjustment = append(c.hooks.LineAdjustment, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `lineadjustment.Intercept(f(g(h())))`.
+func (c *LineAdjustmentClient) Intercept(interceptors ...Interceptor) {
+	c.inters.LineAdjustment = append(c.inters.LineAdjustment, interceptors...)
+}
+
+// Create returns a builder for creating a LineAdjustment entity.
+func (c *LineAdjustmentClient) Create() *LineAdjustmentCreate {
+	mutation := newLineAdjustmentMutation(c.config, OpCreate)
+	return &LineAdjustmentCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of LineAdjustment entities.
+func (c *LineAdjustmentClient) CreateBulk(builders ...*LineAdjustmentCreate) *LineAdjustmentCreateBulk {
+	return &LineAdjustmentCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *LineAdjustmentClient) MapCreateBulk(slice any, setFunc func(*LineAdjustmentCreate, int)) *LineAdjustmentCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &LineAdjustmentCreateBulk{err: fmt.Errorf("calling to LineAdjustmentClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*LineAdjustmentCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &LineAdjustmentCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for LineAdjustment.
+func (c *LineAdjustmentClient) Update() *LineAdjustmentUpdate {
+	mutation := newLineAdjustmentMutation(c.config, OpUpdate)
+	return &LineAdjustmentUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *LineAdjustmentClient) UpdateOne(_m *LineAdjustment) *LineAdjustmentUpdateOne {
+	mutation := newLineAdjustmentMutation(c.config, OpUpdateOne, withLineAdjustment(_m))
+	return &LineAdjustmentUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *LineAdjustmentClient) UpdateOneID(id uuid.UUID) *LineAdjustmentUpdateOne {
+	mutation := newLineAdjustmentMutation(c.config, OpUpdateOne, withLineAdjustmentID(id))
+	return &LineAdjustmentUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for LineAdjustment.
+func (c *LineAdjustmentClient) Delete() *LineAdjustmentDelete {
+	mutation := newLineAdjustmentMutation(c.config, OpDelete)
+	return &LineAdjustmentDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *LineAdjustmentClient) DeleteOne(_m *LineAdjustment) *LineAdjustmentDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *LineAdjustmentClient) DeleteOneID(id uuid.UUID) *LineAdjustmentDeleteOne {
+	builder := c.Delete().Where(lineadjustment.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &LineAdjustmentDeleteOne{builder}
+}
+
+// Query returns a query builder for LineAdjustment.
+func (c *LineAdjustmentClient) Query() *LineAdjustmentQuery {
+	return &LineAdjustmentQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeLineAdjustment},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a LineAdjustment entity by its id.
+func (c *LineAdjustmentClient) Get(ctx context.Context, id uuid.UUID) (*LineAdjustment, error) {
+	return c.Query().Where(lineadjustment.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *LineAdjustmentClient) GetX(ctx context.Context, id uuid.UUID) *LineAdjustment {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// QueryLine queries the line edge of a LineAdjustment.
+func (c *LineAdjustmentClient) QueryLine(_m *LineAdjustment) *PurchaseLineQuery {
+	query := (&PurchaseLineClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(lineadjustment.Table, lineadjustment.FieldID, id),
+			sqlgraph.To(purchaseline.Table, purchaseline.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, true, lineadjustment.LineTable, lineadjustment.LineColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// Hooks returns the client hooks.
+func (c *LineAdjustmentClient) Hooks() []Hook {
+	return c.hooks.LineAdjustment
+}
+
+// Interceptors returns the client interceptors.
+func (c *LineAdjustmentClient) Interceptors() []Interceptor {
+	return c.inters.LineAdjustment
+}
+
+func (c *LineAdjustmentClient) mutate(ctx context.Context, m *LineAdjustmentMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&LineAdjustmentCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&LineAdjustmentUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&LineAdjustmentUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&LineAdjustmentDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown LineAdjustment mutation op: %q", m.Op())
+	}
+}
+
+// OfferStockClient is a client for the OfferStock schema.
+type OfferStockClient struct {
+	config
+}
+
+// NewOfferStockClient returns a client for the OfferStock from the given config.
+func NewOfferStockClient(c config) *OfferStockClient {
+	return &OfferStockClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `offerstock.Hooks(f(g(h())))`.
+func (c *OfferStockClient) Use(hooks ...Hook) {
+	c.hooks.OfferStock = append(c.hooks.OfferStock, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `offerstock.Intercept(f(g(h())))`.
+func (c *OfferStockClient) Intercept(interceptors ...Interceptor) {
+	c.inters.OfferStock = append(c.inters.OfferStock, interceptors...)
+}
+
+// Create returns a builder for creating a OfferStock entity.
+func (c *OfferStockClient) Create() *OfferStockCreate {
+	mutation := newOfferStockMutation(c.config, OpCreate)
+	return &OfferStockCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of OfferStock entities.
+func (c *OfferStockClient) CreateBulk(builders ...*OfferStockCreate) *OfferStockCreateBulk {
+	return &OfferStockCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *OfferStockClient) MapCreateBulk(slice any, setFunc func(*OfferStockCreate, int)) *OfferStockCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &OfferStockCreateBulk{err: fmt.Errorf("calling to OfferStockClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*OfferStockCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &OfferStockCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for OfferStock.
+func (c *OfferStockClient) Update() *OfferStockUpdate {
+	mutation := newOfferStockMutation(c.config, OpUpdate)
+	return &OfferStockUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *OfferStockClient) UpdateOne(_m *OfferStock) *OfferStockUpdateOne {
+	mutation := newOfferStockMutation(c.config, OpUpdateOne, withOfferStock(_m))
+	return &OfferStockUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *OfferStockClient) UpdateOneID(id uuid.UUID) *OfferStockUpdateOne {
+	mutation := newOfferStockMutation(c.config, OpUpdateOne, withOfferStockID(id))
+	return &OfferStockUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for OfferStock.
+func (c *OfferStockClient) Delete() *OfferStockDelete {
+	mutation := newOfferStockMutation(c.config, OpDelete)
+	return &OfferStockDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *OfferStockClient) DeleteOne(_m *OfferStock) *OfferStockDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *OfferStockClient) DeleteOneID(id uuid.UUID) *OfferStockDeleteOne {
+	builder := c.Delete().Where(offerstock.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &OfferStockDeleteOne{builder}
+}
+
+// Query returns a query builder for OfferStock.
+func (c *OfferStockClient) Query() *OfferStockQuery {
+	return &OfferStockQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeOfferStock},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a OfferStock entity by its id.
+func (c *OfferStockClient) Get(ctx context.Context, id uuid.UUID) (*OfferStock, error) {
+	return c.Query().Where(offerstock.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *OfferStockClient) GetX(ctx context.Context, id uuid.UUID) *OfferStock {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// Hooks returns the client hooks.
+func (c *OfferStockClient) Hooks() []Hook {
+	return c.hooks.OfferStock
+}
+
+// Interceptors returns the client interceptors.
+func (c *OfferStockClient) Interceptors() []Interceptor {
+	return c.inters.OfferStock
+}
+
+func (c *OfferStockClient) mutate(ctx context.Context, m *OfferStockMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&OfferStockCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&OfferStockUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&OfferStockUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&OfferStockDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown OfferStock mutation op: %q", m.Op())
+	}
+}
+
+// OfferUseClient is a client for the OfferUse schema.
+type OfferUseClient struct {
+	config
+}
+
+// NewOfferUseClient returns a client for the OfferUse from the given config.
+func NewOfferUseClient(c config) *OfferUseClient {
+	return &OfferUseClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `offeruse.Hooks(f(g(h())))`.
+func (c *OfferUseClient) Use(hooks ...Hook) {
+	c.hooks.OfferUse = append(c.hooks.OfferUse, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `offeruse.Intercept(f(g(h())))`.
+func (c *OfferUseClient) Intercept(interceptors ...Interceptor) {
+	c.inters.OfferUse = append(c.inters.OfferUse, interceptors...)
+}
+
+// Create returns a builder for creating a OfferUse entity.
+func (c *OfferUseClient) Create() *OfferUseCreate {
+	mutation := newOfferUseMutation(c.config, OpCreate)
+	return &OfferUseCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of OfferUse entities.
+func (c *OfferUseClient) CreateBulk(builders ...*OfferUseCreate) *OfferUseCreateBulk {
+	return &OfferUseCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *OfferUseClient) MapCreateBulk(slice any, setFunc func(*OfferUseCreate, int)) *OfferUseCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &OfferUseCreateBulk{err: fmt.Errorf("calling to OfferUseClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*OfferUseCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &OfferUseCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for OfferUse.
+func (c *OfferUseClient) Update() *OfferUseUpdate {
+	mutation := newOfferUseMutation(c.config, OpUpdate)
+	return &OfferUseUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *OfferUseClient) UpdateOne(_m *OfferUse) *OfferUseUpdateOne {
+	mutation := newOfferUseMutation(c.config, OpUpdateOne, withOfferUse(_m))
+	return &OfferUseUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *OfferUseClient) UpdateOneID(id uuid.UUID) *OfferUseUpdateOne {
+	mutation := newOfferUseMutation(c.config, OpUpdateOne, withOfferUseID(id))
+	return &OfferUseUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for OfferUse.
+func (c *OfferUseClient) Delete() *OfferUseDelete {
+	mutation := newOfferUseMutation(c.config, OpDelete)
+	return &OfferUseDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *OfferUseClient) DeleteOne(_m *OfferUse) *OfferUseDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *OfferUseClient) DeleteOneID(id uuid.UUID) *OfferUseDeleteOne {
+	builder := c.Delete().Where(offeruse.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &OfferUseDeleteOne{builder}
+}
+
+// Query returns a query builder for OfferUse.
+func (c *OfferUseClient) Query() *OfferUseQuery {
+	return &OfferUseQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeOfferUse},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a OfferUse entity by its id.
+func (c *OfferUseClient) Get(ctx context.Context, id uuid.UUID) (*OfferUse, error) {
+	return c.Query().Where(offeruse.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *OfferUseClient) GetX(ctx context.Context, id uuid.UUID) *OfferUse {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// Hooks returns the client hooks.
+func (c *OfferUseClient) Hooks() []Hook {
+	return c.hooks.OfferUse
+}
+
+// Interceptors returns the client interceptors.
+func (c *OfferUseClient) Interceptors() []Interceptor {
+	return c.inters.OfferUse
+}
+
+func (c *OfferUseClient) mutate(ctx context.Context, m *OfferUseMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&OfferUseCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&OfferUseUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&OfferUseUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&OfferUseDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown OfferUse mutation op: %q", m.Op())
 	}
 }
 
@@ -2096,6 +3318,22 @@ func (c *PurchaseLineClient) QueryPurchase(_m *PurchaseLine) *PurchaseQuery {
 	return query
 }
 
+// QueryAdjustments queries the adjustments edge of a PurchaseLine.
+func (c *PurchaseLineClient) QueryAdjustments(_m *PurchaseLine) *LineAdjustmentQuery {
+	query := (&LineAdjustmentClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(purchaseline.Table, purchaseline.FieldID, id),
+			sqlgraph.To(lineadjustment.Table, lineadjustment.FieldID),
+			sqlgraph.Edge(sqlgraph.O2M, false, purchaseline.AdjustmentsTable, purchaseline.AdjustmentsColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
 // Hooks returns the client hooks.
 func (c *PurchaseLineClient) Hooks() []Hook {
 	return c.hooks.PurchaseLine
@@ -2118,6 +3356,272 @@ func (c *PurchaseLineClient) mutate(ctx context.Context, m *PurchaseLineMutation
 		return (&PurchaseLineDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
 	default:
 		return nil, fmt.Errorf("ent: unknown PurchaseLine mutation op: %q", m.Op())
+	}
+}
+
+// SaleChangeClient is a client for the SaleChange schema.
+type SaleChangeClient struct {
+	config
+}
+
+// NewSaleChangeClient returns a client for the SaleChange from the given config.
+func NewSaleChangeClient(c config) *SaleChangeClient {
+	return &SaleChangeClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `salechange.Hooks(f(g(h())))`.
+func (c *SaleChangeClient) Use(hooks ...Hook) {
+	c.hooks.SaleChange = append(c.hooks.SaleChange, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `salechange.Intercept(f(g(h())))`.
+func (c *SaleChangeClient) Intercept(interceptors ...Interceptor) {
+	c.inters.SaleChange = append(c.inters.SaleChange, interceptors...)
+}
+
+// Create returns a builder for creating a SaleChange entity.
+func (c *SaleChangeClient) Create() *SaleChangeCreate {
+	mutation := newSaleChangeMutation(c.config, OpCreate)
+	return &SaleChangeCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of SaleChange entities.
+func (c *SaleChangeClient) CreateBulk(builders ...*SaleChangeCreate) *SaleChangeCreateBulk {
+	return &SaleChangeCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *SaleChangeClient) MapCreateBulk(slice any, setFunc func(*SaleChangeCreate, int)) *SaleChangeCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &SaleChangeCreateBulk{err: fmt.Errorf("calling to SaleChangeClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*SaleChangeCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &SaleChangeCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for SaleChange.
+func (c *SaleChangeClient) Update() *SaleChangeUpdate {
+	mutation := newSaleChangeMutation(c.config, OpUpdate)
+	return &SaleChangeUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *SaleChangeClient) UpdateOne(_m *SaleChange) *SaleChangeUpdateOne {
+	mutation := newSaleChangeMutation(c.config, OpUpdateOne, withSaleChange(_m))
+	return &SaleChangeUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *SaleChangeClient) UpdateOneID(id uuid.UUID) *SaleChangeUpdateOne {
+	mutation := newSaleChangeMutation(c.config, OpUpdateOne, withSaleChangeID(id))
+	return &SaleChangeUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for SaleChange.
+func (c *SaleChangeClient) Delete() *SaleChangeDelete {
+	mutation := newSaleChangeMutation(c.config, OpDelete)
+	return &SaleChangeDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *SaleChangeClient) DeleteOne(_m *SaleChange) *SaleChangeDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *SaleChangeClient) DeleteOneID(id uuid.UUID) *SaleChangeDeleteOne {
+	builder := c.Delete().Where(salechange.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &SaleChangeDeleteOne{builder}
+}
+
+// Query returns a query builder for SaleChange.
+func (c *SaleChangeClient) Query() *SaleChangeQuery {
+	return &SaleChangeQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeSaleChange},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a SaleChange entity by its id.
+func (c *SaleChangeClient) Get(ctx context.Context, id uuid.UUID) (*SaleChange, error) {
+	return c.Query().Where(salechange.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *SaleChangeClient) GetX(ctx context.Context, id uuid.UUID) *SaleChange {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// Hooks returns the client hooks.
+func (c *SaleChangeClient) Hooks() []Hook {
+	return c.hooks.SaleChange
+}
+
+// Interceptors returns the client interceptors.
+func (c *SaleChangeClient) Interceptors() []Interceptor {
+	return c.inters.SaleChange
+}
+
+func (c *SaleChangeClient) mutate(ctx context.Context, m *SaleChangeMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&SaleChangeCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&SaleChangeUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&SaleChangeUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&SaleChangeDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown SaleChange mutation op: %q", m.Op())
+	}
+}
+
+// ShopSecretClient is a client for the ShopSecret schema.
+type ShopSecretClient struct {
+	config
+}
+
+// NewShopSecretClient returns a client for the ShopSecret from the given config.
+func NewShopSecretClient(c config) *ShopSecretClient {
+	return &ShopSecretClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `shopsecret.Hooks(f(g(h())))`.
+func (c *ShopSecretClient) Use(hooks ...Hook) {
+	c.hooks.ShopSecret = append(c.hooks.ShopSecret, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `shopsecret.Intercept(f(g(h())))`.
+func (c *ShopSecretClient) Intercept(interceptors ...Interceptor) {
+	c.inters.ShopSecret = append(c.inters.ShopSecret, interceptors...)
+}
+
+// Create returns a builder for creating a ShopSecret entity.
+func (c *ShopSecretClient) Create() *ShopSecretCreate {
+	mutation := newShopSecretMutation(c.config, OpCreate)
+	return &ShopSecretCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of ShopSecret entities.
+func (c *ShopSecretClient) CreateBulk(builders ...*ShopSecretCreate) *ShopSecretCreateBulk {
+	return &ShopSecretCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *ShopSecretClient) MapCreateBulk(slice any, setFunc func(*ShopSecretCreate, int)) *ShopSecretCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &ShopSecretCreateBulk{err: fmt.Errorf("calling to ShopSecretClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*ShopSecretCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &ShopSecretCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for ShopSecret.
+func (c *ShopSecretClient) Update() *ShopSecretUpdate {
+	mutation := newShopSecretMutation(c.config, OpUpdate)
+	return &ShopSecretUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *ShopSecretClient) UpdateOne(_m *ShopSecret) *ShopSecretUpdateOne {
+	mutation := newShopSecretMutation(c.config, OpUpdateOne, withShopSecret(_m))
+	return &ShopSecretUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *ShopSecretClient) UpdateOneID(id uuid.UUID) *ShopSecretUpdateOne {
+	mutation := newShopSecretMutation(c.config, OpUpdateOne, withShopSecretID(id))
+	return &ShopSecretUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for ShopSecret.
+func (c *ShopSecretClient) Delete() *ShopSecretDelete {
+	mutation := newShopSecretMutation(c.config, OpDelete)
+	return &ShopSecretDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *ShopSecretClient) DeleteOne(_m *ShopSecret) *ShopSecretDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *ShopSecretClient) DeleteOneID(id uuid.UUID) *ShopSecretDeleteOne {
+	builder := c.Delete().Where(shopsecret.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &ShopSecretDeleteOne{builder}
+}
+
+// Query returns a query builder for ShopSecret.
+func (c *ShopSecretClient) Query() *ShopSecretQuery {
+	return &ShopSecretQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeShopSecret},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a ShopSecret entity by its id.
+func (c *ShopSecretClient) Get(ctx context.Context, id uuid.UUID) (*ShopSecret, error) {
+	return c.Query().Where(shopsecret.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *ShopSecretClient) GetX(ctx context.Context, id uuid.UUID) *ShopSecret {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// Hooks returns the client hooks.
+func (c *ShopSecretClient) Hooks() []Hook {
+	return c.hooks.ShopSecret
+}
+
+// Interceptors returns the client interceptors.
+func (c *ShopSecretClient) Interceptors() []Interceptor {
+	return c.inters.ShopSecret
+}
+
+func (c *ShopSecretClient) mutate(ctx context.Context, m *ShopSecretMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&ShopSecretCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&ShopSecretUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&ShopSecretUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&ShopSecretDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown ShopSecret mutation op: %q", m.Op())
 	}
 }
 
@@ -2302,6 +3806,139 @@ func (c *ShopperClient) mutate(ctx context.Context, m *ShopperMutation) (Value, 
 	}
 }
 
+// TierPlanClient is a client for the TierPlan schema.
+type TierPlanClient struct {
+	config
+}
+
+// NewTierPlanClient returns a client for the TierPlan from the given config.
+func NewTierPlanClient(c config) *TierPlanClient {
+	return &TierPlanClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `tierplan.Hooks(f(g(h())))`.
+func (c *TierPlanClient) Use(hooks ...Hook) {
+	c.hooks.TierPlan = append(c.hooks.TierPlan, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `tierplan.Intercept(f(g(h())))`.
+func (c *TierPlanClient) Intercept(interceptors ...Interceptor) {
+	c.inters.TierPlan = append(c.inters.TierPlan, interceptors...)
+}
+
+// Create returns a builder for creating a TierPlan entity.
+func (c *TierPlanClient) Create() *TierPlanCreate {
+	mutation := newTierPlanMutation(c.config, OpCreate)
+	return &TierPlanCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of TierPlan entities.
+func (c *TierPlanClient) CreateBulk(builders ...*TierPlanCreate) *TierPlanCreateBulk {
+	return &TierPlanCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *TierPlanClient) MapCreateBulk(slice any, setFunc func(*TierPlanCreate, int)) *TierPlanCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &TierPlanCreateBulk{err: fmt.Errorf("calling to TierPlanClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*TierPlanCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &TierPlanCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for TierPlan.
+func (c *TierPlanClient) Update() *TierPlanUpdate {
+	mutation := newTierPlanMutation(c.config, OpUpdate)
+	return &TierPlanUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *TierPlanClient) UpdateOne(_m *TierPlan) *TierPlanUpdateOne {
+	mutation := newTierPlanMutation(c.config, OpUpdateOne, withTierPlan(_m))
+	return &TierPlanUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *TierPlanClient) UpdateOneID(id uuid.UUID) *TierPlanUpdateOne {
+	mutation := newTierPlanMutation(c.config, OpUpdateOne, withTierPlanID(id))
+	return &TierPlanUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for TierPlan.
+func (c *TierPlanClient) Delete() *TierPlanDelete {
+	mutation := newTierPlanMutation(c.config, OpDelete)
+	return &TierPlanDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *TierPlanClient) DeleteOne(_m *TierPlan) *TierPlanDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *TierPlanClient) DeleteOneID(id uuid.UUID) *TierPlanDeleteOne {
+	builder := c.Delete().Where(tierplan.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &TierPlanDeleteOne{builder}
+}
+
+// Query returns a query builder for TierPlan.
+func (c *TierPlanClient) Query() *TierPlanQuery {
+	return &TierPlanQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeTierPlan},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a TierPlan entity by its id.
+func (c *TierPlanClient) Get(ctx context.Context, id uuid.UUID) (*TierPlan, error) {
+	return c.Query().Where(tierplan.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *TierPlanClient) GetX(ctx context.Context, id uuid.UUID) *TierPlan {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// Hooks returns the client hooks.
+func (c *TierPlanClient) Hooks() []Hook {
+	return c.hooks.TierPlan
+}
+
+// Interceptors returns the client interceptors.
+func (c *TierPlanClient) Interceptors() []Interceptor {
+	return c.inters.TierPlan
+}
+
+func (c *TierPlanClient) mutate(ctx context.Context, m *TierPlanMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&TierPlanCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&TierPlanUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&TierPlanUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&TierPlanDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown TierPlan mutation op: %q", m.Op())
+	}
+}
+
 // TransferClient is a client for the Transfer schema.
 type TransferClient struct {
 	config
@@ -2435,17 +4072,287 @@ func (c *TransferClient) mutate(ctx context.Context, m *TransferMutation) (Value
 	}
 }
 
+// TrialClient is a client for the Trial schema.
+type TrialClient struct {
+	config
+}
+
+// NewTrialClient returns a client for the Trial from the given config.
+func NewTrialClient(c config) *TrialClient {
+	return &TrialClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `trial.Hooks(f(g(h())))`.
+func (c *TrialClient) Use(hooks ...Hook) {
+	c.hooks.Trial = append(c.hooks.Trial, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `trial.Intercept(f(g(h())))`.
+func (c *TrialClient) Intercept(interceptors ...Interceptor) {
+	c.inters.Trial = append(c.inters.Trial, interceptors...)
+}
+
+// Create returns a builder for creating a Trial entity.
+func (c *TrialClient) Create() *TrialCreate {
+	mutation := newTrialMutation(c.config, OpCreate)
+	return &TrialCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of Trial entities.
+func (c *TrialClient) CreateBulk(builders ...*TrialCreate) *TrialCreateBulk {
+	return &TrialCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *TrialClient) MapCreateBulk(slice any, setFunc func(*TrialCreate, int)) *TrialCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &TrialCreateBulk{err: fmt.Errorf("calling to TrialClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*TrialCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &TrialCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for Trial.
+func (c *TrialClient) Update() *TrialUpdate {
+	mutation := newTrialMutation(c.config, OpUpdate)
+	return &TrialUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *TrialClient) UpdateOne(_m *Trial) *TrialUpdateOne {
+	mutation := newTrialMutation(c.config, OpUpdateOne, withTrial(_m))
+	return &TrialUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *TrialClient) UpdateOneID(id uuid.UUID) *TrialUpdateOne {
+	mutation := newTrialMutation(c.config, OpUpdateOne, withTrialID(id))
+	return &TrialUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for Trial.
+func (c *TrialClient) Delete() *TrialDelete {
+	mutation := newTrialMutation(c.config, OpDelete)
+	return &TrialDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *TrialClient) DeleteOne(_m *Trial) *TrialDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *TrialClient) DeleteOneID(id uuid.UUID) *TrialDeleteOne {
+	builder := c.Delete().Where(trial.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &TrialDeleteOne{builder}
+}
+
+// Query returns a query builder for Trial.
+func (c *TrialClient) Query() *TrialQuery {
+	return &TrialQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeTrial},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a Trial entity by its id.
+func (c *TrialClient) Get(ctx context.Context, id uuid.UUID) (*Trial, error) {
+	return c.Query().Where(trial.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *TrialClient) GetX(ctx context.Context, id uuid.UUID) *Trial {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// Hooks returns the client hooks.
+func (c *TrialClient) Hooks() []Hook {
+	return c.hooks.Trial
+}
+
+// Interceptors returns the client interceptors.
+func (c *TrialClient) Interceptors() []Interceptor {
+	return c.inters.Trial
+}
+
+func (c *TrialClient) mutate(ctx context.Context, m *TrialMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&TrialCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&TrialUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&TrialUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&TrialDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown Trial mutation op: %q", m.Op())
+	}
+}
+
+// TrialOfferClient is a client for the TrialOffer schema.
+type TrialOfferClient struct {
+	config
+}
+
+// NewTrialOfferClient returns a client for the TrialOffer from the given config.
+func NewTrialOfferClient(c config) *TrialOfferClient {
+	return &TrialOfferClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `trialoffer.Hooks(f(g(h())))`.
+func (c *TrialOfferClient) Use(hooks ...Hook) {
+	c.hooks.TrialOffer = append(c.hooks.TrialOffer, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `trialoffer.Intercept(f(g(h())))`.
+func (c *TrialOfferClient) Intercept(interceptors ...Interceptor) {
+	c.inters.TrialOffer = append(c.inters.TrialOffer, interceptors...)
+}
+
+// Create returns a builder for creating a TrialOffer entity.
+func (c *TrialOfferClient) Create() *TrialOfferCreate {
+	mutation := newTrialOfferMutation(c.config, OpCreate)
+	return &TrialOfferCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of TrialOffer entities.
+func (c *TrialOfferClient) CreateBulk(builders ...*TrialOfferCreate) *TrialOfferCreateBulk {
+	return &TrialOfferCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *TrialOfferClient) MapCreateBulk(slice any, setFunc func(*TrialOfferCreate, int)) *TrialOfferCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &TrialOfferCreateBulk{err: fmt.Errorf("calling to TrialOfferClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*TrialOfferCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &TrialOfferCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for TrialOffer.
+func (c *TrialOfferClient) Update() *TrialOfferUpdate {
+	mutation := newTrialOfferMutation(c.config, OpUpdate)
+	return &TrialOfferUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *TrialOfferClient) UpdateOne(_m *TrialOffer) *TrialOfferUpdateOne {
+	mutation := newTrialOfferMutation(c.config, OpUpdateOne, withTrialOffer(_m))
+	return &TrialOfferUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *TrialOfferClient) UpdateOneID(id uuid.UUID) *TrialOfferUpdateOne {
+	mutation := newTrialOfferMutation(c.config, OpUpdateOne, withTrialOfferID(id))
+	return &TrialOfferUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for TrialOffer.
+func (c *TrialOfferClient) Delete() *TrialOfferDelete {
+	mutation := newTrialOfferMutation(c.config, OpDelete)
+	return &TrialOfferDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *TrialOfferClient) DeleteOne(_m *TrialOffer) *TrialOfferDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *TrialOfferClient) DeleteOneID(id uuid.UUID) *TrialOfferDeleteOne {
+	builder := c.Delete().Where(trialoffer.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &TrialOfferDeleteOne{builder}
+}
+
+// Query returns a query builder for TrialOffer.
+func (c *TrialOfferClient) Query() *TrialOfferQuery {
+	return &TrialOfferQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeTrialOffer},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a TrialOffer entity by its id.
+func (c *TrialOfferClient) Get(ctx context.Context, id uuid.UUID) (*TrialOffer, error) {
+	return c.Query().Where(trialoffer.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *TrialOfferClient) GetX(ctx context.Context, id uuid.UUID) *TrialOffer {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// Hooks returns the client hooks.
+func (c *TrialOfferClient) Hooks() []Hook {
+	return c.hooks.TrialOffer
+}
+
+// Interceptors returns the client interceptors.
+func (c *TrialOfferClient) Interceptors() []Interceptor {
+	return c.inters.TrialOffer
+}
+
+func (c *TrialOfferClient) mutate(ctx context.Context, m *TrialOfferMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&TrialOfferCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&TrialOfferUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&TrialOfferUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&TrialOfferDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown TrialOffer mutation op: %q", m.Op())
+	}
+}
+
 // hooks and interceptors per client, for fast access.
 type (
 	hooks struct {
-		Account, AuditEntry, BadgeAward, Entitlement, IdempotencyKey, OutboxEvent,
-		Price, PriceChange, Product, ProductTerm, Purchase, PurchaseLine, Shopper,
-		Transfer []ent.Hook
+		Account, AuditEntry, BadgeAward, Bundle, BundleComponent, CatalogRevision,
+		Coupon, Entitlement, FlashSale, IdempotencyKey, LineAdjustment, OfferStock,
+		OfferUse, OutboxEvent, Price, PriceChange, Product, ProductTerm, Purchase,
+		PurchaseLine, SaleChange, ShopSecret, Shopper, TierPlan, Transfer, Trial,
+		TrialOffer []ent.Hook
 	}
 	inters struct {
-		Account, AuditEntry, BadgeAward, Entitlement, IdempotencyKey, OutboxEvent,
-		Price, PriceChange, Product, ProductTerm, Purchase, PurchaseLine, Shopper,
-		Transfer []ent.Interceptor
+		Account, AuditEntry, BadgeAward, Bundle, BundleComponent, CatalogRevision,
+		Coupon, Entitlement, FlashSale, IdempotencyKey, LineAdjustment, OfferStock,
+		OfferUse, OutboxEvent, Price, PriceChange, Product, ProductTerm, Purchase,
+		PurchaseLine, SaleChange, ShopSecret, Shopper, TierPlan, Transfer, Trial,
+		TrialOffer []ent.Interceptor
 	}
 )
 

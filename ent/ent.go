@@ -8,8 +8,16 @@ import (
 	"farthing/ent/account"
 	"farthing/ent/auditentry"
 	"farthing/ent/badgeaward"
+	"farthing/ent/bundle"
+	"farthing/ent/bundlecomponent"
+	"farthing/ent/catalogrevision"
+	"farthing/ent/coupon"
 	"farthing/ent/entitlement"
+	"farthing/ent/flashsale"
 	"farthing/ent/idempotencykey"
+	"farthing/ent/lineadjustment"
+	"farthing/ent/offerstock"
+	"farthing/ent/offeruse"
 	"farthing/ent/outboxevent"
 	"farthing/ent/price"
 	"farthing/ent/pricechange"
@@ -17,8 +25,13 @@ import (
 	"farthing/ent/productterm"
 	"farthing/ent/purchase"
 	"farthing/ent/purchaseline"
+	"farthing/ent/salechange"
 	"farthing/ent/shopper"
+	"farthing/ent/shopsecret"
+	"farthing/ent/tierplan"
 	"farthing/ent/transfer"
+	"farthing/ent/trial"
+	"farthing/ent/trialoffer"
 	"fmt"
 	"reflect"
 	"sync"
@@ -86,20 +99,33 @@ var (
 func checkColumn(t, c string) error {
 	initCheck.Do(func() {
 		columnCheck = sql.NewColumnCheck(map[string]func(string) bool{
-			account.Table:        account.ValidColumn,
-			auditentry.Table:     auditentry.ValidColumn,
-			badgeaward.Table:     badgeaward.ValidColumn,
-			entitlement.Table:    entitlement.ValidColumn,
-			idempotencykey.Table: idempotencykey.ValidColumn,
-			outboxevent.Table:    outboxevent.ValidColumn,
-			price.Table:          price.ValidColumn,
-			pricechange.Table:    pricechange.ValidColumn,
-			product.Table:        product.ValidColumn,
-			productterm.Table:    productterm.ValidColumn,
-			purchase.Table:       purchase.ValidColumn,
-			purchaseline.Table:   purchaseline.ValidColumn,
-			shopper.Table:        shopper.ValidColumn,
-			transfer.Table:       transfer.ValidColumn,
+			account.Table:         account.ValidColumn,
+			auditentry.Table:      auditentry.ValidColumn,
+			badgeaward.Table:      badgeaward.ValidColumn,
+			bundle.Table:          bundle.ValidColumn,
+			bundlecomponent.Table: bundlecomponent.ValidColumn,
+			catalogrevision.Table: catalogrevision.ValidColumn,
+			coupon.Table:          coupon.ValidColumn,
+			entitlement.Table:     entitlement.ValidColumn,
+			flashsale.Table:       flashsale.ValidColumn,
+			idempotencykey.Table:  idempotencykey.ValidColumn,
+			lineadjustment.Table:  lineadjustment.ValidColumn,
+			offerstock.Table:      offerstock.ValidColumn,
+			offeruse.Table:        offeruse.ValidColumn,
+			outboxevent.Table:     outboxevent.ValidColumn,
+			price.Table:           price.ValidColumn,
+			pricechange.Table:     pricechange.ValidColumn,
+			product.Table:         product.ValidColumn,
+			productterm.Table:     productterm.ValidColumn,
+			purchase.Table:        purchase.ValidColumn,
+			purchaseline.Table:    purchaseline.ValidColumn,
+			salechange.Table:      salechange.ValidColumn,
+			shopsecret.Table:      shopsecret.ValidColumn,
+			shopper.Table:         shopper.ValidColumn,
+			tierplan.Table:        tierplan.ValidColumn,
+			transfer.Table:        transfer.ValidColumn,
+			trial.Table:           trial.ValidColumn,
+			trialoffer.Table:      trialoffer.ValidColumn,
 		})
 	})
 	return columnCheck(t, c)

@@ -26,14 +26,18 @@ type Entitlement struct {
 	ProductID uuid.UUID `json:"product_id,omitempty"`
 	// The purchase that gave it.
 	PurchaseID uuid.UUID `json:"purchase_id,omitempty"`
-	// The product's kind when it was bought.
+	// The product's kind when it was bought, or TRIAL for a DURABLE that is tried.
 	Kind entitlement.Kind `json:"kind,omitempty"`
-	// ACTIVE may be used; REVOKED was taken back.
+	// ACTIVE may be used until it expires; REVOKED was taken back; CONVERTED is a trial whose product was bought.
 	Status entitlement.Status `json:"status,omitempty"`
-	// How many units a CONSUMABLE came with. 1 for a DURABLE.
+	// How many units a CONSUMABLE came with, or uses a TRIAL that counts them. 1 for all others.
 	Units int64 `json:"units,omitempty"`
-	// How many units are left. 1 for a DURABLE.
+	// How many units or uses are left. 1 where none are counted.
 	Remaining int64 `json:"remaining,omitempty"`
+	// Whether a TRIAL ends when its uses are used up.
+	Counted bool `json:"counted,omitempty"`
+	// First instant at which it may be used no more; null for good. Judged on reading, never by a job.
+	ExpiresAt *time.Time `json:"expires_at,omitempty"`
 	// When it was given.
 	GrantedAt time.Time `json:"granted_at,omitempty"`
 	// Edges holds the relations/edges for other nodes in the graph.
@@ -67,11 +71,13 @@ func (*Entitlement) scanValues(columns []string) ([]any, error) {
 	values := make([]any, len(columns))
 	for i := range columns {
 		switch columns[i] {
+		case entitlement.FieldCounted:
+			values[i] = new(sql.NullBool)
 		case entitlement.FieldUnits, entitlement.FieldRemaining:
 			values[i] = new(sql.NullInt64)
 		case entitlement.FieldKind, entitlement.FieldStatus:
 			values[i] = new(sql.NullString)
-		case entitlement.FieldGrantedAt:
+		case entitlement.FieldExpiresAt, entitlement.FieldGrantedAt:
 			values[i] = new(sql.NullTime)
 		case entitlement.FieldID, entitlement.FieldShopperID, entitlement.FieldProductID, entitlement.FieldPurchaseID:
 			values[i] = new(uuid.UUID)
@@ -137,6 +143,19 @@ func (_m *Entitlement) assignValues(columns []string, values []any) error {
 				return fmt.Errorf("unexpected type %T for field remaining", values[i])
 			} else if value.Valid {
 				_m.Remaining = value.Int64
+			}
+		case entitlement.FieldCounted:
+			if value, ok := values[i].(*sql.NullBool); !ok {
+				return fmt.Errorf("unexpected type %T for field counted", values[i])
+			} else if value.Valid {
+				_m.Counted = value.Bool
+			}
+		case entitlement.FieldExpiresAt:
+			if value, ok := values[i].(*sql.NullTime); !ok {
+				return fmt.Errorf("unexpected type %T for field expires_at", values[i])
+			} else if value.Valid {
+				_m.ExpiresAt = new(time.Time)
+				*_m.ExpiresAt = value.Time
 			}
 		case entitlement.FieldGrantedAt:
 			if value, ok := values[i].(*sql.NullTime); !ok {
@@ -205,6 +224,14 @@ func (_m *Entitlement) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("remaining=")
 	builder.WriteString(fmt.Sprintf("%v", _m.Remaining))
+	builder.WriteString(", ")
+	builder.WriteString("counted=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Counted))
+	builder.WriteString(", ")
+	if v := _m.ExpiresAt; v != nil {
+		builder.WriteString("expires_at=")
+		builder.WriteString(v.Format(time.ANSIC))
+	}
 	builder.WriteString(", ")
 	builder.WriteString("granted_at=")
 	builder.WriteString(_m.GrantedAt.Format(time.ANSIC))

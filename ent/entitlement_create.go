@@ -91,6 +91,34 @@ func (_c *EntitlementCreate) SetNillableRemaining(v *int64) *EntitlementCreate {
 	return _c
 }
 
+// SetCounted sets the "counted" field.
+func (_c *EntitlementCreate) SetCounted(v bool) *EntitlementCreate {
+	_c.mutation.SetCounted(v)
+	return _c
+}
+
+// SetNillableCounted sets the "counted" field if the given value is not nil.
+func (_c *EntitlementCreate) SetNillableCounted(v *bool) *EntitlementCreate {
+	if v != nil {
+		_c.SetCounted(*v)
+	}
+	return _c
+}
+
+// SetExpiresAt sets the "expires_at" field.
+func (_c *EntitlementCreate) SetExpiresAt(v time.Time) *EntitlementCreate {
+	_c.mutation.SetExpiresAt(v)
+	return _c
+}
+
+// SetNillableExpiresAt sets the "expires_at" field if the given value is not nil.
+func (_c *EntitlementCreate) SetNillableExpiresAt(v *time.Time) *EntitlementCreate {
+	if v != nil {
+		_c.SetExpiresAt(*v)
+	}
+	return _c
+}
+
 // SetGrantedAt sets the "granted_at" field.
 func (_c *EntitlementCreate) SetGrantedAt(v time.Time) *EntitlementCreate {
 	_c.mutation.SetGrantedAt(v)
@@ -163,6 +191,10 @@ func (_c *EntitlementCreate) defaults() {
 		v := entitlement.DefaultRemaining
 		_c.mutation.SetRemaining(v)
 	}
+	if _, ok := _c.mutation.Counted(); !ok {
+		v := entitlement.DefaultCounted
+		_c.mutation.SetCounted(v)
+	}
 	if _, ok := _c.mutation.ID(); !ok {
 		v := entitlement.DefaultID()
 		_c.mutation.SetID(v)
@@ -201,6 +233,9 @@ func (_c *EntitlementCreate) check() error {
 	}
 	if _, ok := _c.mutation.Remaining(); !ok {
 		return &ValidationError{Name: "remaining", err: errors.New(`ent: missing required field "Entitlement.remaining"`)}
+	}
+	if _, ok := _c.mutation.Counted(); !ok {
+		return &ValidationError{Name: "counted", err: errors.New(`ent: missing required field "Entitlement.counted"`)}
 	}
 	if _, ok := _c.mutation.GrantedAt(); !ok {
 		return &ValidationError{Name: "granted_at", err: errors.New(`ent: missing required field "Entitlement.granted_at"`)}
@@ -267,6 +302,14 @@ func (_c *EntitlementCreate) createSpec() (*Entitlement, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.Remaining(); ok {
 		_spec.SetField(entitlement.FieldRemaining, field.TypeInt64, value)
 		_node.Remaining = value
+	}
+	if value, ok := _c.mutation.Counted(); ok {
+		_spec.SetField(entitlement.FieldCounted, field.TypeBool, value)
+		_node.Counted = value
+	}
+	if value, ok := _c.mutation.ExpiresAt(); ok {
+		_spec.SetField(entitlement.FieldExpiresAt, field.TypeTime, value)
+		_node.ExpiresAt = &value
 	}
 	if value, ok := _c.mutation.GrantedAt(); ok {
 		_spec.SetField(entitlement.FieldGrantedAt, field.TypeTime, value)
@@ -402,6 +445,12 @@ func (u *EntitlementUpsertOne) UpdateNewValues() *EntitlementUpsertOne {
 		}
 		if _, exists := u.create.mutation.Units(); exists {
 			s.SetIgnore(entitlement.FieldUnits)
+		}
+		if _, exists := u.create.mutation.Counted(); exists {
+			s.SetIgnore(entitlement.FieldCounted)
+		}
+		if _, exists := u.create.mutation.ExpiresAt(); exists {
+			s.SetIgnore(entitlement.FieldExpiresAt)
 		}
 		if _, exists := u.create.mutation.GrantedAt(); exists {
 			s.SetIgnore(entitlement.FieldGrantedAt)
@@ -669,6 +718,12 @@ func (u *EntitlementUpsertBulk) UpdateNewValues() *EntitlementUpsertBulk {
 			}
 			if _, exists := b.mutation.Units(); exists {
 				s.SetIgnore(entitlement.FieldUnits)
+			}
+			if _, exists := b.mutation.Counted(); exists {
+				s.SetIgnore(entitlement.FieldCounted)
+			}
+			if _, exists := b.mutation.ExpiresAt(); exists {
+				s.SetIgnore(entitlement.FieldExpiresAt)
 			}
 			if _, exists := b.mutation.GrantedAt(); exists {
 				s.SetIgnore(entitlement.FieldGrantedAt)

@@ -135,6 +135,9 @@ func (_u *EntitlementUpdate) sqlSave(ctx context.Context) (_node int, err error)
 	if value, ok := _u.mutation.AddedRemaining(); ok {
 		_spec.AddField(entitlement.FieldRemaining, field.TypeInt64, value)
 	}
+	if _u.mutation.ExpiresAtCleared() {
+		_spec.ClearField(entitlement.FieldExpiresAt, field.TypeTime)
+	}
 	_spec.AddModifiers(_u.modifiers...)
 	if _node, err = sqlgraph.UpdateNodes(ctx, _u.driver, _spec); err != nil {
 		if _, ok := err.(*sqlgraph.NotFoundError); ok {
@@ -293,6 +296,9 @@ func (_u *EntitlementUpdateOne) sqlSave(ctx context.Context) (_node *Entitlement
 	}
 	if value, ok := _u.mutation.AddedRemaining(); ok {
 		_spec.AddField(entitlement.FieldRemaining, field.TypeInt64, value)
+	}
+	if _u.mutation.ExpiresAtCleared() {
+		_spec.ClearField(entitlement.FieldExpiresAt, field.TypeTime)
 	}
 	_spec.AddModifiers(_u.modifiers...)
 	_node = &Entitlement{config: _u.config}

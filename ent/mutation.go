@@ -9,8 +9,16 @@ import (
 	"farthing/ent/account"
 	"farthing/ent/auditentry"
 	"farthing/ent/badgeaward"
+	"farthing/ent/bundle"
+	"farthing/ent/bundlecomponent"
+	"farthing/ent/catalogrevision"
+	"farthing/ent/coupon"
 	"farthing/ent/entitlement"
+	"farthing/ent/flashsale"
 	"farthing/ent/idempotencykey"
+	"farthing/ent/lineadjustment"
+	"farthing/ent/offerstock"
+	"farthing/ent/offeruse"
 	"farthing/ent/outboxevent"
 	"farthing/ent/predicate"
 	"farthing/ent/price"
@@ -19,9 +27,14 @@ import (
 	"farthing/ent/productterm"
 	"farthing/ent/purchase"
 	"farthing/ent/purchaseline"
+	"farthing/ent/salechange"
 	"farthing/ent/schema"
 	"farthing/ent/shopper"
+	"farthing/ent/shopsecret"
+	"farthing/ent/tierplan"
 	"farthing/ent/transfer"
+	"farthing/ent/trial"
+	"farthing/ent/trialoffer"
 	"farthing/internal/money"
 	"fmt"
 	"sync"
@@ -41,20 +54,33 @@ const (
 	OpUpdateOne = ent.OpUpdateOne
 
 	// Node types.
-	TypeAccount        = "Account"
-	TypeAuditEntry     = "AuditEntry"
-	TypeBadgeAward     = "BadgeAward"
-	TypeEntitlement    = "Entitlement"
-	TypeIdempotencyKey = "IdempotencyKey"
-	TypeOutboxEvent    = "OutboxEvent"
-	TypePrice          = "Price"
-	TypePriceChange    = "PriceChange"
-	TypeProduct        = "Product"
-	TypeProductTerm    = "ProductTerm"
-	TypePurchase       = "Purchase"
-	TypePurchaseLine   = "PurchaseLine"
-	TypeShopper        = "Shopper"
-	TypeTransfer       = "Transfer"
+	TypeAccount         = "Account"
+	TypeAuditEntry      = "AuditEntry"
+	TypeBadgeAward      = "BadgeAward"
+	TypeBundle          = "Bundle"
+	TypeBundleComponent = "BundleComponent"
+	TypeCatalogRevision = "CatalogRevision"
+	TypeCoupon          = "Coupon"
+	TypeEntitlement     = "Entitlement"
+	TypeFlashSale       = "FlashSale"
+	TypeIdempotencyKey  = "IdempotencyKey"
+	TypeLineAdjustment  = "LineAdjustment"
+	TypeOfferStock      = "OfferStock"
+	TypeOfferUse        = "OfferUse"
+	TypeOutboxEvent     = "OutboxEvent"
+	TypePrice           = "Price"
+	TypePriceChange     = "PriceChange"
+	TypeProduct         = "Product"
+	TypeProductTerm     = "ProductTerm"
+	TypePurchase        = "Purchase"
+	TypePurchaseLine    = "PurchaseLine"
+	TypeSaleChange      = "SaleChange"
+	TypeShopSecret      = "ShopSecret"
+	TypeShopper         = "Shopper"
+	TypeTierPlan        = "TierPlan"
+	TypeTransfer        = "Transfer"
+	TypeTrial           = "Trial"
+	TypeTrialOffer      = "TrialOffer"
 )
 
 // AccountMutation represents an operation that mutates the Account nodes in the graph.
@@ -2377,6 +2403,3695 @@ func (m *BadgeAwardMutation) ResetEdge(name string) error {
 	return fmt.Errorf("unknown BadgeAward edge %s", name)
 }
 
+// BundleMutation represents an operation that mutates the Bundle nodes in the graph.
+type BundleMutation struct {
+	config
+	op                Op
+	typ               string
+	id                *uuid.UUID
+	status            *bundle.Status
+	language          *string
+	texts             *map[string]schema.Text
+	slug              *string
+	kind              *bundle.Kind
+	basis_points      *int
+	addbasis_points   *int
+	prices            *schema.Prices
+	choose            *int
+	addchoose         *int
+	publish_from      *time.Time
+	publish_until     *time.Time
+	version           *int
+	addversion        *int
+	created_at        *time.Time
+	updated_at        *time.Time
+	clearedFields     map[string]struct{}
+	components        map[uuid.UUID]struct{}
+	removedcomponents map[uuid.UUID]struct{}
+	clearedcomponents bool
+	done              bool
+	oldValue          func(context.Context) (*Bundle, error)
+	predicates        []predicate.Bundle
+}
+
+var _ ent.Mutation = (*BundleMutation)(nil)
+
+// bundleOption allows management of the mutation configuration using functional options.
+type bundleOption func(*BundleMutation)
+
+// newBundleMutation creates new mutation for the Bundle entity.
+func newBundleMutation(c config, op Op, opts ...bundleOption) *BundleMutation {
+	m := &BundleMutation{
+		config:        c,
+		op:            op,
+		typ:           TypeBundle,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withBundleID sets the ID field of the mutation.
+func withBundleID(id uuid.UUID) bundleOption {
+	return func(m *BundleMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *Bundle
+		)
+		m.oldValue = func(ctx context.Context) (*Bundle, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().Bundle.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withBundle sets the old Bundle of the mutation.
+func withBundle(node *Bundle) bundleOption {
+	return func(m *BundleMutation) {
+		m.oldValue = func(context.Context) (*Bundle, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m BundleMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m BundleMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("ent: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// SetID sets the value of the id field. Note that this
+// operation is only accepted on creation of Bundle entities.
+func (m *BundleMutation) SetID(id uuid.UUID) {
+	m.id = &id
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *BundleMutation) ID() (id uuid.UUID, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *BundleMutation) IDs(ctx context.Context) ([]uuid.UUID, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []uuid.UUID{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().Bundle.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetStatus sets the "status" field.
+func (m *BundleMutation) SetStatus(b bundle.Status) {
+	m.status = &b
+}
+
+// Status returns the value of the "status" field in the mutation.
+func (m *BundleMutation) Status() (r bundle.Status, exists bool) {
+	v := m.status
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldStatus returns the old "status" field's value of the Bundle entity.
+// If the Bundle object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *BundleMutation) OldStatus(ctx context.Context) (v bundle.Status, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldStatus is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldStatus requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldStatus: %w", err)
+	}
+	return oldValue.Status, nil
+}
+
+// ResetStatus resets all changes to the "status" field.
+func (m *BundleMutation) ResetStatus() {
+	m.status = nil
+}
+
+// SetLanguage sets the "language" field.
+func (m *BundleMutation) SetLanguage(s string) {
+	m.language = &s
+}
+
+// Language returns the value of the "language" field in the mutation.
+func (m *BundleMutation) Language() (r string, exists bool) {
+	v := m.language
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldLanguage returns the old "language" field's value of the Bundle entity.
+// If the Bundle object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *BundleMutation) OldLanguage(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldLanguage is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldLanguage requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldLanguage: %w", err)
+	}
+	return oldValue.Language, nil
+}
+
+// ResetLanguage resets all changes to the "language" field.
+func (m *BundleMutation) ResetLanguage() {
+	m.language = nil
+}
+
+// SetTexts sets the "texts" field.
+func (m *BundleMutation) SetTexts(value map[string]schema.Text) {
+	m.texts = &value
+}
+
+// Texts returns the value of the "texts" field in the mutation.
+func (m *BundleMutation) Texts() (r map[string]schema.Text, exists bool) {
+	v := m.texts
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldTexts returns the old "texts" field's value of the Bundle entity.
+// If the Bundle object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *BundleMutation) OldTexts(ctx context.Context) (v map[string]schema.Text, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldTexts is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldTexts requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldTexts: %w", err)
+	}
+	return oldValue.Texts, nil
+}
+
+// ResetTexts resets all changes to the "texts" field.
+func (m *BundleMutation) ResetTexts() {
+	m.texts = nil
+}
+
+// SetSlug sets the "slug" field.
+func (m *BundleMutation) SetSlug(s string) {
+	m.slug = &s
+}
+
+// Slug returns the value of the "slug" field in the mutation.
+func (m *BundleMutation) Slug() (r string, exists bool) {
+	v := m.slug
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldSlug returns the old "slug" field's value of the Bundle entity.
+// If the Bundle object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *BundleMutation) OldSlug(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldSlug is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldSlug requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldSlug: %w", err)
+	}
+	return oldValue.Slug, nil
+}
+
+// ResetSlug resets all changes to the "slug" field.
+func (m *BundleMutation) ResetSlug() {
+	m.slug = nil
+}
+
+// SetKind sets the "kind" field.
+func (m *BundleMutation) SetKind(b bundle.Kind) {
+	m.kind = &b
+}
+
+// Kind returns the value of the "kind" field in the mutation.
+func (m *BundleMutation) Kind() (r bundle.Kind, exists bool) {
+	v := m.kind
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldKind returns the old "kind" field's value of the Bundle entity.
+// If the Bundle object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *BundleMutation) OldKind(ctx context.Context) (v bundle.Kind, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldKind is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldKind requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldKind: %w", err)
+	}
+	return oldValue.Kind, nil
+}
+
+// ResetKind resets all changes to the "kind" field.
+func (m *BundleMutation) ResetKind() {
+	m.kind = nil
+}
+
+// SetBasisPoints sets the "basis_points" field.
+func (m *BundleMutation) SetBasisPoints(i int) {
+	m.basis_points = &i
+	m.addbasis_points = nil
+}
+
+// BasisPoints returns the value of the "basis_points" field in the mutation.
+func (m *BundleMutation) BasisPoints() (r int, exists bool) {
+	v := m.basis_points
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldBasisPoints returns the old "basis_points" field's value of the Bundle entity.
+// If the Bundle object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *BundleMutation) OldBasisPoints(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldBasisPoints is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldBasisPoints requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldBasisPoints: %w", err)
+	}
+	return oldValue.BasisPoints, nil
+}
+
+// AddBasisPoints adds i to the "basis_points" field.
+func (m *BundleMutation) AddBasisPoints(i int) {
+	if m.addbasis_points != nil {
+		*m.addbasis_points += i
+	} else {
+		m.addbasis_points = &i
+	}
+}
+
+// AddedBasisPoints returns the value that was added to the "basis_points" field in this mutation.
+func (m *BundleMutation) AddedBasisPoints() (r int, exists bool) {
+	v := m.addbasis_points
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetBasisPoints resets all changes to the "basis_points" field.
+func (m *BundleMutation) ResetBasisPoints() {
+	m.basis_points = nil
+	m.addbasis_points = nil
+}
+
+// SetPrices sets the "prices" field.
+func (m *BundleMutation) SetPrices(s schema.Prices) {
+	m.prices = &s
+}
+
+// Prices returns the value of the "prices" field in the mutation.
+func (m *BundleMutation) Prices() (r schema.Prices, exists bool) {
+	v := m.prices
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldPrices returns the old "prices" field's value of the Bundle entity.
+// If the Bundle object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *BundleMutation) OldPrices(ctx context.Context) (v schema.Prices, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldPrices is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldPrices requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldPrices: %w", err)
+	}
+	return oldValue.Prices, nil
+}
+
+// ResetPrices resets all changes to the "prices" field.
+func (m *BundleMutation) ResetPrices() {
+	m.prices = nil
+}
+
+// SetChoose sets the "choose" field.
+func (m *BundleMutation) SetChoose(i int) {
+	m.choose = &i
+	m.addchoose = nil
+}
+
+// Choose returns the value of the "choose" field in the mutation.
+func (m *BundleMutation) Choose() (r int, exists bool) {
+	v := m.choose
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldChoose returns the old "choose" field's value of the Bundle entity.
+// If the Bundle object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *BundleMutation) OldChoose(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldChoose is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldChoose requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldChoose: %w", err)
+	}
+	return oldValue.Choose, nil
+}
+
+// AddChoose adds i to the "choose" field.
+func (m *BundleMutation) AddChoose(i int) {
+	if m.addchoose != nil {
+		*m.addchoose += i
+	} else {
+		m.addchoose = &i
+	}
+}
+
+// AddedChoose returns the value that was added to the "choose" field in this mutation.
+func (m *BundleMutation) AddedChoose() (r int, exists bool) {
+	v := m.addchoose
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetChoose resets all changes to the "choose" field.
+func (m *BundleMutation) ResetChoose() {
+	m.choose = nil
+	m.addchoose = nil
+}
+
+// SetPublishFrom sets the "publish_from" field.
+func (m *BundleMutation) SetPublishFrom(t time.Time) {
+	m.publish_from = &t
+}
+
+// PublishFrom returns the value of the "publish_from" field in the mutation.
+func (m *BundleMutation) PublishFrom() (r time.Time, exists bool) {
+	v := m.publish_from
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldPublishFrom returns the old "publish_from" field's value of the Bundle entity.
+// If the Bundle object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *BundleMutation) OldPublishFrom(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldPublishFrom is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldPublishFrom requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldPublishFrom: %w", err)
+	}
+	return oldValue.PublishFrom, nil
+}
+
+// ClearPublishFrom clears the value of the "publish_from" field.
+func (m *BundleMutation) ClearPublishFrom() {
+	m.publish_from = nil
+	m.clearedFields[bundle.FieldPublishFrom] = struct{}{}
+}
+
+// PublishFromCleared returns if the "publish_from" field was cleared in this mutation.
+func (m *BundleMutation) PublishFromCleared() bool {
+	_, ok := m.clearedFields[bundle.FieldPublishFrom]
+	return ok
+}
+
+// ResetPublishFrom resets all changes to the "publish_from" field.
+func (m *BundleMutation) ResetPublishFrom() {
+	m.publish_from = nil
+	delete(m.clearedFields, bundle.FieldPublishFrom)
+}
+
+// SetPublishUntil sets the "publish_until" field.
+func (m *BundleMutation) SetPublishUntil(t time.Time) {
+	m.publish_until = &t
+}
+
+// PublishUntil returns the value of the "publish_until" field in the mutation.
+func (m *BundleMutation) PublishUntil() (r time.Time, exists bool) {
+	v := m.publish_until
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldPublishUntil returns the old "publish_until" field's value of the Bundle entity.
+// If the Bundle object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *BundleMutation) OldPublishUntil(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldPublishUntil is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldPublishUntil requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldPublishUntil: %w", err)
+	}
+	return oldValue.PublishUntil, nil
+}
+
+// ClearPublishUntil clears the value of the "publish_until" field.
+func (m *BundleMutation) ClearPublishUntil() {
+	m.publish_until = nil
+	m.clearedFields[bundle.FieldPublishUntil] = struct{}{}
+}
+
+// PublishUntilCleared returns if the "publish_until" field was cleared in this mutation.
+func (m *BundleMutation) PublishUntilCleared() bool {
+	_, ok := m.clearedFields[bundle.FieldPublishUntil]
+	return ok
+}
+
+// ResetPublishUntil resets all changes to the "publish_until" field.
+func (m *BundleMutation) ResetPublishUntil() {
+	m.publish_until = nil
+	delete(m.clearedFields, bundle.FieldPublishUntil)
+}
+
+// SetVersion sets the "version" field.
+func (m *BundleMutation) SetVersion(i int) {
+	m.version = &i
+	m.addversion = nil
+}
+
+// Version returns the value of the "version" field in the mutation.
+func (m *BundleMutation) Version() (r int, exists bool) {
+	v := m.version
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldVersion returns the old "version" field's value of the Bundle entity.
+// If the Bundle object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *BundleMutation) OldVersion(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldVersion is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldVersion requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldVersion: %w", err)
+	}
+	return oldValue.Version, nil
+}
+
+// AddVersion adds i to the "version" field.
+func (m *BundleMutation) AddVersion(i int) {
+	if m.addversion != nil {
+		*m.addversion += i
+	} else {
+		m.addversion = &i
+	}
+}
+
+// AddedVersion returns the value that was added to the "version" field in this mutation.
+func (m *BundleMutation) AddedVersion() (r int, exists bool) {
+	v := m.addversion
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetVersion resets all changes to the "version" field.
+func (m *BundleMutation) ResetVersion() {
+	m.version = nil
+	m.addversion = nil
+}
+
+// SetCreatedAt sets the "created_at" field.
+func (m *BundleMutation) SetCreatedAt(t time.Time) {
+	m.created_at = &t
+}
+
+// CreatedAt returns the value of the "created_at" field in the mutation.
+func (m *BundleMutation) CreatedAt() (r time.Time, exists bool) {
+	v := m.created_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCreatedAt returns the old "created_at" field's value of the Bundle entity.
+// If the Bundle object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *BundleMutation) OldCreatedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCreatedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCreatedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCreatedAt: %w", err)
+	}
+	return oldValue.CreatedAt, nil
+}
+
+// ResetCreatedAt resets all changes to the "created_at" field.
+func (m *BundleMutation) ResetCreatedAt() {
+	m.created_at = nil
+}
+
+// SetUpdatedAt sets the "updated_at" field.
+func (m *BundleMutation) SetUpdatedAt(t time.Time) {
+	m.updated_at = &t
+}
+
+// UpdatedAt returns the value of the "updated_at" field in the mutation.
+func (m *BundleMutation) UpdatedAt() (r time.Time, exists bool) {
+	v := m.updated_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldUpdatedAt returns the old "updated_at" field's value of the Bundle entity.
+// If the Bundle object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *BundleMutation) OldUpdatedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldUpdatedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldUpdatedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldUpdatedAt: %w", err)
+	}
+	return oldValue.UpdatedAt, nil
+}
+
+// ResetUpdatedAt resets all changes to the "updated_at" field.
+func (m *BundleMutation) ResetUpdatedAt() {
+	m.updated_at = nil
+}
+
+// AddComponentIDs adds the "components" edge to the BundleComponent entity by ids.
+func (m *BundleMutation) AddComponentIDs(ids ...uuid.UUID) {
+	if m.components == nil {
+		m.components = make(map[uuid.UUID]struct{})
+	}
+	for i := range ids {
+		m.components[ids[i]] = struct{}{}
+	}
+}
+
+// ClearComponents clears the "components" edge to the BundleComponent entity.
+func (m *BundleMutation) ClearComponents() {
+	m.clearedcomponents = true
+}
+
+// ComponentsCleared reports if the "components" edge to the BundleComponent entity was cleared.
+func (m *BundleMutation) ComponentsCleared() bool {
+	return m.clearedcomponents
+}
+
+// RemoveComponentIDs removes the "components" edge to the BundleComponent entity by IDs.
+func (m *BundleMutation) RemoveComponentIDs(ids ...uuid.UUID) {
+	if m.removedcomponents == nil {
+		m.removedcomponents = make(map[uuid.UUID]struct{})
+	}
+	for i := range ids {
+		delete(m.components, ids[i])
+		m.removedcomponents[ids[i]] = struct{}{}
+	}
+}
+
+// RemovedComponents returns the removed IDs of the "components" edge to the BundleComponent entity.
+func (m *BundleMutation) RemovedComponentsIDs() (ids []uuid.UUID) {
+	for id := range m.removedcomponents {
+		ids = append(ids, id)
+	}
+	return
+}
+
+// ComponentsIDs returns the "components" edge IDs in the mutation.
+func (m *BundleMutation) ComponentsIDs() (ids []uuid.UUID) {
+	for id := range m.components {
+		ids = append(ids, id)
+	}
+	return
+}
+
+// ResetComponents resets all changes to the "components" edge.
+func (m *BundleMutation) ResetComponents() {
+	m.components = nil
+	m.clearedcomponents = false
+	m.removedcomponents = nil
+}
+
+// Where appends a list predicates to the BundleMutation builder.
+func (m *BundleMutation) Where(ps ...predicate.Bundle) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the BundleMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *BundleMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.Bundle, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *BundleMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *BundleMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (Bundle).
+func (m *BundleMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *BundleMutation) Fields() []string {
+	fields := make([]string, 0, 13)
+	if m.status != nil {
+		fields = append(fields, bundle.FieldStatus)
+	}
+	if m.language != nil {
+		fields = append(fields, bundle.FieldLanguage)
+	}
+	if m.texts != nil {
+		fields = append(fields, bundle.FieldTexts)
+	}
+	if m.slug != nil {
+		fields = append(fields, bundle.FieldSlug)
+	}
+	if m.kind != nil {
+		fields = append(fields, bundle.FieldKind)
+	}
+	if m.basis_points != nil {
+		fields = append(fields, bundle.FieldBasisPoints)
+	}
+	if m.prices != nil {
+		fields = append(fields, bundle.FieldPrices)
+	}
+	if m.choose != nil {
+		fields = append(fields, bundle.FieldChoose)
+	}
+	if m.publish_from != nil {
+		fields = append(fields, bundle.FieldPublishFrom)
+	}
+	if m.publish_until != nil {
+		fields = append(fields, bundle.FieldPublishUntil)
+	}
+	if m.version != nil {
+		fields = append(fields, bundle.FieldVersion)
+	}
+	if m.created_at != nil {
+		fields = append(fields, bundle.FieldCreatedAt)
+	}
+	if m.updated_at != nil {
+		fields = append(fields, bundle.FieldUpdatedAt)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *BundleMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case bundle.FieldStatus:
+		return m.Status()
+	case bundle.FieldLanguage:
+		return m.Language()
+	case bundle.FieldTexts:
+		return m.Texts()
+	case bundle.FieldSlug:
+		return m.Slug()
+	case bundle.FieldKind:
+		return m.Kind()
+	case bundle.FieldBasisPoints:
+		return m.BasisPoints()
+	case bundle.FieldPrices:
+		return m.Prices()
+	case bundle.FieldChoose:
+		return m.Choose()
+	case bundle.FieldPublishFrom:
+		return m.PublishFrom()
+	case bundle.FieldPublishUntil:
+		return m.PublishUntil()
+	case bundle.FieldVersion:
+		return m.Version()
+	case bundle.FieldCreatedAt:
+		return m.CreatedAt()
+	case bundle.FieldUpdatedAt:
+		return m.UpdatedAt()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *BundleMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case bundle.FieldStatus:
+		return m.OldStatus(ctx)
+	case bundle.FieldLanguage:
+		return m.OldLanguage(ctx)
+	case bundle.FieldTexts:
+		return m.OldTexts(ctx)
+	case bundle.FieldSlug:
+		return m.OldSlug(ctx)
+	case bundle.FieldKind:
+		return m.OldKind(ctx)
+	case bundle.FieldBasisPoints:
+		return m.OldBasisPoints(ctx)
+	case bundle.FieldPrices:
+		return m.OldPrices(ctx)
+	case bundle.FieldChoose:
+		return m.OldChoose(ctx)
+	case bundle.FieldPublishFrom:
+		return m.OldPublishFrom(ctx)
+	case bundle.FieldPublishUntil:
+		return m.OldPublishUntil(ctx)
+	case bundle.FieldVersion:
+		return m.OldVersion(ctx)
+	case bundle.FieldCreatedAt:
+		return m.OldCreatedAt(ctx)
+	case bundle.FieldUpdatedAt:
+		return m.OldUpdatedAt(ctx)
+	}
+	return nil, fmt.Errorf("unknown Bundle field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *BundleMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case bundle.FieldStatus:
+		v, ok := value.(bundle.Status)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetStatus(v)
+		return nil
+	case bundle.FieldLanguage:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetLanguage(v)
+		return nil
+	case bundle.FieldTexts:
+		v, ok := value.(map[string]schema.Text)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetTexts(v)
+		return nil
+	case bundle.FieldSlug:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetSlug(v)
+		return nil
+	case bundle.FieldKind:
+		v, ok := value.(bundle.Kind)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetKind(v)
+		return nil
+	case bundle.FieldBasisPoints:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetBasisPoints(v)
+		return nil
+	case bundle.FieldPrices:
+		v, ok := value.(schema.Prices)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetPrices(v)
+		return nil
+	case bundle.FieldChoose:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetChoose(v)
+		return nil
+	case bundle.FieldPublishFrom:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetPublishFrom(v)
+		return nil
+	case bundle.FieldPublishUntil:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetPublishUntil(v)
+		return nil
+	case bundle.FieldVersion:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetVersion(v)
+		return nil
+	case bundle.FieldCreatedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCreatedAt(v)
+		return nil
+	case bundle.FieldUpdatedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetUpdatedAt(v)
+		return nil
+	}
+	return fmt.Errorf("unknown Bundle field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *BundleMutation) AddedFields() []string {
+	var fields []string
+	if m.addbasis_points != nil {
+		fields = append(fields, bundle.FieldBasisPoints)
+	}
+	if m.addchoose != nil {
+		fields = append(fields, bundle.FieldChoose)
+	}
+	if m.addversion != nil {
+		fields = append(fields, bundle.FieldVersion)
+	}
+	return fields
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *BundleMutation) AddedField(name string) (ent.Value, bool) {
+	switch name {
+	case bundle.FieldBasisPoints:
+		return m.AddedBasisPoints()
+	case bundle.FieldChoose:
+		return m.AddedChoose()
+	case bundle.FieldVersion:
+		return m.AddedVersion()
+	}
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *BundleMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	case bundle.FieldBasisPoints:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddBasisPoints(v)
+		return nil
+	case bundle.FieldChoose:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddChoose(v)
+		return nil
+	case bundle.FieldVersion:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddVersion(v)
+		return nil
+	}
+	return fmt.Errorf("unknown Bundle numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *BundleMutation) ClearedFields() []string {
+	var fields []string
+	if m.FieldCleared(bundle.FieldPublishFrom) {
+		fields = append(fields, bundle.FieldPublishFrom)
+	}
+	if m.FieldCleared(bundle.FieldPublishUntil) {
+		fields = append(fields, bundle.FieldPublishUntil)
+	}
+	return fields
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *BundleMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *BundleMutation) ClearField(name string) error {
+	switch name {
+	case bundle.FieldPublishFrom:
+		m.ClearPublishFrom()
+		return nil
+	case bundle.FieldPublishUntil:
+		m.ClearPublishUntil()
+		return nil
+	}
+	return fmt.Errorf("unknown Bundle nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *BundleMutation) ResetField(name string) error {
+	switch name {
+	case bundle.FieldStatus:
+		m.ResetStatus()
+		return nil
+	case bundle.FieldLanguage:
+		m.ResetLanguage()
+		return nil
+	case bundle.FieldTexts:
+		m.ResetTexts()
+		return nil
+	case bundle.FieldSlug:
+		m.ResetSlug()
+		return nil
+	case bundle.FieldKind:
+		m.ResetKind()
+		return nil
+	case bundle.FieldBasisPoints:
+		m.ResetBasisPoints()
+		return nil
+	case bundle.FieldPrices:
+		m.ResetPrices()
+		return nil
+	case bundle.FieldChoose:
+		m.ResetChoose()
+		return nil
+	case bundle.FieldPublishFrom:
+		m.ResetPublishFrom()
+		return nil
+	case bundle.FieldPublishUntil:
+		m.ResetPublishUntil()
+		return nil
+	case bundle.FieldVersion:
+		m.ResetVersion()
+		return nil
+	case bundle.FieldCreatedAt:
+		m.ResetCreatedAt()
+		return nil
+	case bundle.FieldUpdatedAt:
+		m.ResetUpdatedAt()
+		return nil
+	}
+	return fmt.Errorf("unknown Bundle field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *BundleMutation) AddedEdges() []string {
+	edges := make([]string, 0, 1)
+	if m.components != nil {
+		edges = append(edges, bundle.EdgeComponents)
+	}
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *BundleMutation) AddedIDs(name string) []ent.Value {
+	switch name {
+	case bundle.EdgeComponents:
+		ids := make([]ent.Value, 0, len(m.components))
+		for id := range m.components {
+			ids = append(ids, id)
+		}
+		return ids
+	}
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *BundleMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 1)
+	if m.removedcomponents != nil {
+		edges = append(edges, bundle.EdgeComponents)
+	}
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *BundleMutation) RemovedIDs(name string) []ent.Value {
+	switch name {
+	case bundle.EdgeComponents:
+		ids := make([]ent.Value, 0, len(m.removedcomponents))
+		for id := range m.removedcomponents {
+			ids = append(ids, id)
+		}
+		return ids
+	}
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *BundleMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 1)
+	if m.clearedcomponents {
+		edges = append(edges, bundle.EdgeComponents)
+	}
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *BundleMutation) EdgeCleared(name string) bool {
+	switch name {
+	case bundle.EdgeComponents:
+		return m.clearedcomponents
+	}
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *BundleMutation) ClearEdge(name string) error {
+	switch name {
+	}
+	return fmt.Errorf("unknown Bundle unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *BundleMutation) ResetEdge(name string) error {
+	switch name {
+	case bundle.EdgeComponents:
+		m.ResetComponents()
+		return nil
+	}
+	return fmt.Errorf("unknown Bundle edge %s", name)
+}
+
+// BundleComponentMutation represents an operation that mutates the BundleComponent nodes in the graph.
+type BundleComponentMutation struct {
+	config
+	op            Op
+	typ           string
+	id            *uuid.UUID
+	position      *int
+	addposition   *int
+	product_id    *uuid.UUID
+	inner_id      *uuid.UUID
+	quantity      *int64
+	addquantity   *int64
+	clearedFields map[string]struct{}
+	bundle        *uuid.UUID
+	clearedbundle bool
+	done          bool
+	oldValue      func(context.Context) (*BundleComponent, error)
+	predicates    []predicate.BundleComponent
+}
+
+var _ ent.Mutation = (*BundleComponentMutation)(nil)
+
+// bundlecomponentOption allows management of the mutation configuration using functional options.
+type bundlecomponentOption func(*BundleComponentMutation)
+
+// newBundleComponentMutation creates new mutation for the BundleComponent entity.
+func newBundleComponentMutation(c config, op Op, opts ...bundlecomponentOption) *BundleComponentMutation {
+	m := &BundleComponentMutation{
+		config:        c,
+		op:            op,
+		typ:           TypeBundleComponent,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withBundleComponentID sets the ID field of the mutation.
+func withBundleComponentID(id uuid.UUID) bundlecomponentOption {
+	return func(m *BundleComponentMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *BundleComponent
+		)
+		m.oldValue = func(ctx context.Context) (*BundleComponent, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().BundleComponent.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withBundleComponent sets the old BundleComponent of the mutation.
+func withBundleComponent(node *BundleComponent) bundlecomponentOption {
+	return func(m *BundleComponentMutation) {
+		m.oldValue = func(context.Context) (*BundleComponent, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m BundleComponentMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m BundleComponentMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("ent: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// SetID sets the value of the id field. Note that this
+// operation is only accepted on creation of BundleComponent entities.
+func (m *BundleComponentMutation) SetID(id uuid.UUID) {
+	m.id = &id
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *BundleComponentMutation) ID() (id uuid.UUID, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *BundleComponentMutation) IDs(ctx context.Context) ([]uuid.UUID, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []uuid.UUID{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().BundleComponent.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetBundleID sets the "bundle_id" field.
+func (m *BundleComponentMutation) SetBundleID(u uuid.UUID) {
+	m.bundle = &u
+}
+
+// BundleID returns the value of the "bundle_id" field in the mutation.
+func (m *BundleComponentMutation) BundleID() (r uuid.UUID, exists bool) {
+	v := m.bundle
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldBundleID returns the old "bundle_id" field's value of the BundleComponent entity.
+// If the BundleComponent object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *BundleComponentMutation) OldBundleID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldBundleID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldBundleID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldBundleID: %w", err)
+	}
+	return oldValue.BundleID, nil
+}
+
+// ResetBundleID resets all changes to the "bundle_id" field.
+func (m *BundleComponentMutation) ResetBundleID() {
+	m.bundle = nil
+}
+
+// SetPosition sets the "position" field.
+func (m *BundleComponentMutation) SetPosition(i int) {
+	m.position = &i
+	m.addposition = nil
+}
+
+// Position returns the value of the "position" field in the mutation.
+func (m *BundleComponentMutation) Position() (r int, exists bool) {
+	v := m.position
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldPosition returns the old "position" field's value of the BundleComponent entity.
+// If the BundleComponent object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *BundleComponentMutation) OldPosition(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldPosition is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldPosition requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldPosition: %w", err)
+	}
+	return oldValue.Position, nil
+}
+
+// AddPosition adds i to the "position" field.
+func (m *BundleComponentMutation) AddPosition(i int) {
+	if m.addposition != nil {
+		*m.addposition += i
+	} else {
+		m.addposition = &i
+	}
+}
+
+// AddedPosition returns the value that was added to the "position" field in this mutation.
+func (m *BundleComponentMutation) AddedPosition() (r int, exists bool) {
+	v := m.addposition
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetPosition resets all changes to the "position" field.
+func (m *BundleComponentMutation) ResetPosition() {
+	m.position = nil
+	m.addposition = nil
+}
+
+// SetProductID sets the "product_id" field.
+func (m *BundleComponentMutation) SetProductID(u uuid.UUID) {
+	m.product_id = &u
+}
+
+// ProductID returns the value of the "product_id" field in the mutation.
+func (m *BundleComponentMutation) ProductID() (r uuid.UUID, exists bool) {
+	v := m.product_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldProductID returns the old "product_id" field's value of the BundleComponent entity.
+// If the BundleComponent object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *BundleComponentMutation) OldProductID(ctx context.Context) (v *uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldProductID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldProductID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldProductID: %w", err)
+	}
+	return oldValue.ProductID, nil
+}
+
+// ClearProductID clears the value of the "product_id" field.
+func (m *BundleComponentMutation) ClearProductID() {
+	m.product_id = nil
+	m.clearedFields[bundlecomponent.FieldProductID] = struct{}{}
+}
+
+// ProductIDCleared returns if the "product_id" field was cleared in this mutation.
+func (m *BundleComponentMutation) ProductIDCleared() bool {
+	_, ok := m.clearedFields[bundlecomponent.FieldProductID]
+	return ok
+}
+
+// ResetProductID resets all changes to the "product_id" field.
+func (m *BundleComponentMutation) ResetProductID() {
+	m.product_id = nil
+	delete(m.clearedFields, bundlecomponent.FieldProductID)
+}
+
+// SetInnerID sets the "inner_id" field.
+func (m *BundleComponentMutation) SetInnerID(u uuid.UUID) {
+	m.inner_id = &u
+}
+
+// InnerID returns the value of the "inner_id" field in the mutation.
+func (m *BundleComponentMutation) InnerID() (r uuid.UUID, exists bool) {
+	v := m.inner_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldInnerID returns the old "inner_id" field's value of the BundleComponent entity.
+// If the BundleComponent object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *BundleComponentMutation) OldInnerID(ctx context.Context) (v *uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldInnerID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldInnerID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldInnerID: %w", err)
+	}
+	return oldValue.InnerID, nil
+}
+
+// ClearInnerID clears the value of the "inner_id" field.
+func (m *BundleComponentMutation) ClearInnerID() {
+	m.inner_id = nil
+	m.clearedFields[bundlecomponent.FieldInnerID] = struct{}{}
+}
+
+// InnerIDCleared returns if the "inner_id" field was cleared in this mutation.
+func (m *BundleComponentMutation) InnerIDCleared() bool {
+	_, ok := m.clearedFields[bundlecomponent.FieldInnerID]
+	return ok
+}
+
+// ResetInnerID resets all changes to the "inner_id" field.
+func (m *BundleComponentMutation) ResetInnerID() {
+	m.inner_id = nil
+	delete(m.clearedFields, bundlecomponent.FieldInnerID)
+}
+
+// SetQuantity sets the "quantity" field.
+func (m *BundleComponentMutation) SetQuantity(i int64) {
+	m.quantity = &i
+	m.addquantity = nil
+}
+
+// Quantity returns the value of the "quantity" field in the mutation.
+func (m *BundleComponentMutation) Quantity() (r int64, exists bool) {
+	v := m.quantity
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldQuantity returns the old "quantity" field's value of the BundleComponent entity.
+// If the BundleComponent object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *BundleComponentMutation) OldQuantity(ctx context.Context) (v int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldQuantity is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldQuantity requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldQuantity: %w", err)
+	}
+	return oldValue.Quantity, nil
+}
+
+// AddQuantity adds i to the "quantity" field.
+func (m *BundleComponentMutation) AddQuantity(i int64) {
+	if m.addquantity != nil {
+		*m.addquantity += i
+	} else {
+		m.addquantity = &i
+	}
+}
+
+// AddedQuantity returns the value that was added to the "quantity" field in this mutation.
+func (m *BundleComponentMutation) AddedQuantity() (r int64, exists bool) {
+	v := m.addquantity
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetQuantity resets all changes to the "quantity" field.
+func (m *BundleComponentMutation) ResetQuantity() {
+	m.quantity = nil
+	m.addquantity = nil
+}
+
+// ClearBundle clears the "bundle" edge to the Bundle entity.
+func (m *BundleComponentMutation) ClearBundle() {
+	m.clearedbundle = true
+	m.clearedFields[bundlecomponent.FieldBundleID] = struct{}{}
+}
+
+// BundleCleared reports if the "bundle" edge to the Bundle entity was cleared.
+func (m *BundleComponentMutation) BundleCleared() bool {
+	return m.clearedbundle
+}
+
+// BundleIDs returns the "bundle" edge IDs in the mutation.
+// Note that IDs always returns len(IDs) <= 1 for unique edges, and you should use
+// BundleID instead. It exists only for internal usage by the builders.
+func (m *BundleComponentMutation) BundleIDs() (ids []uuid.UUID) {
+	if id := m.bundle; id != nil {
+		ids = append(ids, *id)
+	}
+	return
+}
+
+// ResetBundle resets all changes to the "bundle" edge.
+func (m *BundleComponentMutation) ResetBundle() {
+	m.bundle = nil
+	m.clearedbundle = false
+}
+
+// Where appends a list predicates to the BundleComponentMutation builder.
+func (m *BundleComponentMutation) Where(ps ...predicate.BundleComponent) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the BundleComponentMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *BundleComponentMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.BundleComponent, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *BundleComponentMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *BundleComponentMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (BundleComponent).
+func (m *BundleComponentMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *BundleComponentMutation) Fields() []string {
+	fields := make([]string, 0, 5)
+	if m.bundle != nil {
+		fields = append(fields, bundlecomponent.FieldBundleID)
+	}
+	if m.position != nil {
+		fields = append(fields, bundlecomponent.FieldPosition)
+	}
+	if m.product_id != nil {
+		fields = append(fields, bundlecomponent.FieldProductID)
+	}
+	if m.inner_id != nil {
+		fields = append(fields, bundlecomponent.FieldInnerID)
+	}
+	if m.quantity != nil {
+		fields = append(fields, bundlecomponent.FieldQuantity)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *BundleComponentMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case bundlecomponent.FieldBundleID:
+		return m.BundleID()
+	case bundlecomponent.FieldPosition:
+		return m.Position()
+	case bundlecomponent.FieldProductID:
+		return m.ProductID()
+	case bundlecomponent.FieldInnerID:
+		return m.InnerID()
+	case bundlecomponent.FieldQuantity:
+		return m.Quantity()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *BundleComponentMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case bundlecomponent.FieldBundleID:
+		return m.OldBundleID(ctx)
+	case bundlecomponent.FieldPosition:
+		return m.OldPosition(ctx)
+	case bundlecomponent.FieldProductID:
+		return m.OldProductID(ctx)
+	case bundlecomponent.FieldInnerID:
+		return m.OldInnerID(ctx)
+	case bundlecomponent.FieldQuantity:
+		return m.OldQuantity(ctx)
+	}
+	return nil, fmt.Errorf("unknown BundleComponent field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *BundleComponentMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case bundlecomponent.FieldBundleID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetBundleID(v)
+		return nil
+	case bundlecomponent.FieldPosition:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetPosition(v)
+		return nil
+	case bundlecomponent.FieldProductID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetProductID(v)
+		return nil
+	case bundlecomponent.FieldInnerID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetInnerID(v)
+		return nil
+	case bundlecomponent.FieldQuantity:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetQuantity(v)
+		return nil
+	}
+	return fmt.Errorf("unknown BundleComponent field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *BundleComponentMutation) AddedFields() []string {
+	var fields []string
+	if m.addposition != nil {
+		fields = append(fields, bundlecomponent.FieldPosition)
+	}
+	if m.addquantity != nil {
+		fields = append(fields, bundlecomponent.FieldQuantity)
+	}
+	return fields
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *BundleComponentMutation) AddedField(name string) (ent.Value, bool) {
+	switch name {
+	case bundlecomponent.FieldPosition:
+		return m.AddedPosition()
+	case bundlecomponent.FieldQuantity:
+		return m.AddedQuantity()
+	}
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *BundleComponentMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	case bundlecomponent.FieldPosition:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddPosition(v)
+		return nil
+	case bundlecomponent.FieldQuantity:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddQuantity(v)
+		return nil
+	}
+	return fmt.Errorf("unknown BundleComponent numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *BundleComponentMutation) ClearedFields() []string {
+	var fields []string
+	if m.FieldCleared(bundlecomponent.FieldProductID) {
+		fields = append(fields, bundlecomponent.FieldProductID)
+	}
+	if m.FieldCleared(bundlecomponent.FieldInnerID) {
+		fields = append(fields, bundlecomponent.FieldInnerID)
+	}
+	return fields
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *BundleComponentMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *BundleComponentMutation) ClearField(name string) error {
+	switch name {
+	case bundlecomponent.FieldProductID:
+		m.ClearProductID()
+		return nil
+	case bundlecomponent.FieldInnerID:
+		m.ClearInnerID()
+		return nil
+	}
+	return fmt.Errorf("unknown BundleComponent nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *BundleComponentMutation) ResetField(name string) error {
+	switch name {
+	case bundlecomponent.FieldBundleID:
+		m.ResetBundleID()
+		return nil
+	case bundlecomponent.FieldPosition:
+		m.ResetPosition()
+		return nil
+	case bundlecomponent.FieldProductID:
+		m.ResetProductID()
+		return nil
+	case bundlecomponent.FieldInnerID:
+		m.ResetInnerID()
+		return nil
+	case bundlecomponent.FieldQuantity:
+		m.ResetQuantity()
+		return nil
+	}
+	return fmt.Errorf("unknown BundleComponent field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *BundleComponentMutation) AddedEdges() []string {
+	edges := make([]string, 0, 1)
+	if m.bundle != nil {
+		edges = append(edges, bundlecomponent.EdgeBundle)
+	}
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *BundleComponentMutation) AddedIDs(name string) []ent.Value {
+	switch name {
+	case bundlecomponent.EdgeBundle:
+		if id := m.bundle; id != nil {
+			return []ent.Value{*id}
+		}
+	}
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *BundleComponentMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 1)
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *BundleComponentMutation) RemovedIDs(name string) []ent.Value {
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *BundleComponentMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 1)
+	if m.clearedbundle {
+		edges = append(edges, bundlecomponent.EdgeBundle)
+	}
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *BundleComponentMutation) EdgeCleared(name string) bool {
+	switch name {
+	case bundlecomponent.EdgeBundle:
+		return m.clearedbundle
+	}
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *BundleComponentMutation) ClearEdge(name string) error {
+	switch name {
+	case bundlecomponent.EdgeBundle:
+		m.ClearBundle()
+		return nil
+	}
+	return fmt.Errorf("unknown BundleComponent unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *BundleComponentMutation) ResetEdge(name string) error {
+	switch name {
+	case bundlecomponent.EdgeBundle:
+		m.ResetBundle()
+		return nil
+	}
+	return fmt.Errorf("unknown BundleComponent edge %s", name)
+}
+
+// CatalogRevisionMutation represents an operation that mutates the CatalogRevision nodes in the graph.
+type CatalogRevisionMutation struct {
+	config
+	op            Op
+	typ           string
+	id            *int
+	number        *int64
+	addnumber     *int64
+	clearedFields map[string]struct{}
+	done          bool
+	oldValue      func(context.Context) (*CatalogRevision, error)
+	predicates    []predicate.CatalogRevision
+}
+
+var _ ent.Mutation = (*CatalogRevisionMutation)(nil)
+
+// catalogrevisionOption allows management of the mutation configuration using functional options.
+type catalogrevisionOption func(*CatalogRevisionMutation)
+
+// newCatalogRevisionMutation creates new mutation for the CatalogRevision entity.
+func newCatalogRevisionMutation(c config, op Op, opts ...catalogrevisionOption) *CatalogRevisionMutation {
+	m := &CatalogRevisionMutation{
+		config:        c,
+		op:            op,
+		typ:           TypeCatalogRevision,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withCatalogRevisionID sets the ID field of the mutation.
+func withCatalogRevisionID(id int) catalogrevisionOption {
+	return func(m *CatalogRevisionMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *CatalogRevision
+		)
+		m.oldValue = func(ctx context.Context) (*CatalogRevision, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().CatalogRevision.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withCatalogRevision sets the old CatalogRevision of the mutation.
+func withCatalogRevision(node *CatalogRevision) catalogrevisionOption {
+	return func(m *CatalogRevisionMutation) {
+		m.oldValue = func(context.Context) (*CatalogRevision, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m CatalogRevisionMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m CatalogRevisionMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("ent: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// SetID sets the value of the id field. Note that this
+// operation is only accepted on creation of CatalogRevision entities.
+func (m *CatalogRevisionMutation) SetID(id int) {
+	m.id = &id
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *CatalogRevisionMutation) ID() (id int, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *CatalogRevisionMutation) IDs(ctx context.Context) ([]int, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []int{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().CatalogRevision.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetNumber sets the "number" field.
+func (m *CatalogRevisionMutation) SetNumber(i int64) {
+	m.number = &i
+	m.addnumber = nil
+}
+
+// Number returns the value of the "number" field in the mutation.
+func (m *CatalogRevisionMutation) Number() (r int64, exists bool) {
+	v := m.number
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldNumber returns the old "number" field's value of the CatalogRevision entity.
+// If the CatalogRevision object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *CatalogRevisionMutation) OldNumber(ctx context.Context) (v int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldNumber is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldNumber requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldNumber: %w", err)
+	}
+	return oldValue.Number, nil
+}
+
+// AddNumber adds i to the "number" field.
+func (m *CatalogRevisionMutation) AddNumber(i int64) {
+	if m.addnumber != nil {
+		*m.addnumber += i
+	} else {
+		m.addnumber = &i
+	}
+}
+
+// AddedNumber returns the value that was added to the "number" field in this mutation.
+func (m *CatalogRevisionMutation) AddedNumber() (r int64, exists bool) {
+	v := m.addnumber
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetNumber resets all changes to the "number" field.
+func (m *CatalogRevisionMutation) ResetNumber() {
+	m.number = nil
+	m.addnumber = nil
+}
+
+// Where appends a list predicates to the CatalogRevisionMutation builder.
+func (m *CatalogRevisionMutation) Where(ps ...predicate.CatalogRevision) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the CatalogRevisionMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *CatalogRevisionMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.CatalogRevision, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *CatalogRevisionMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *CatalogRevisionMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (CatalogRevision).
+func (m *CatalogRevisionMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *CatalogRevisionMutation) Fields() []string {
+	fields := make([]string, 0, 1)
+	if m.number != nil {
+		fields = append(fields, catalogrevision.FieldNumber)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *CatalogRevisionMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case catalogrevision.FieldNumber:
+		return m.Number()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *CatalogRevisionMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case catalogrevision.FieldNumber:
+		return m.OldNumber(ctx)
+	}
+	return nil, fmt.Errorf("unknown CatalogRevision field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *CatalogRevisionMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case catalogrevision.FieldNumber:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetNumber(v)
+		return nil
+	}
+	return fmt.Errorf("unknown CatalogRevision field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *CatalogRevisionMutation) AddedFields() []string {
+	var fields []string
+	if m.addnumber != nil {
+		fields = append(fields, catalogrevision.FieldNumber)
+	}
+	return fields
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *CatalogRevisionMutation) AddedField(name string) (ent.Value, bool) {
+	switch name {
+	case catalogrevision.FieldNumber:
+		return m.AddedNumber()
+	}
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *CatalogRevisionMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	case catalogrevision.FieldNumber:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddNumber(v)
+		return nil
+	}
+	return fmt.Errorf("unknown CatalogRevision numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *CatalogRevisionMutation) ClearedFields() []string {
+	return nil
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *CatalogRevisionMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *CatalogRevisionMutation) ClearField(name string) error {
+	return fmt.Errorf("unknown CatalogRevision nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *CatalogRevisionMutation) ResetField(name string) error {
+	switch name {
+	case catalogrevision.FieldNumber:
+		m.ResetNumber()
+		return nil
+	}
+	return fmt.Errorf("unknown CatalogRevision field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *CatalogRevisionMutation) AddedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *CatalogRevisionMutation) AddedIDs(name string) []ent.Value {
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *CatalogRevisionMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *CatalogRevisionMutation) RemovedIDs(name string) []ent.Value {
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *CatalogRevisionMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *CatalogRevisionMutation) EdgeCleared(name string) bool {
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *CatalogRevisionMutation) ClearEdge(name string) error {
+	return fmt.Errorf("unknown CatalogRevision unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *CatalogRevisionMutation) ResetEdge(name string) error {
+	return fmt.Errorf("unknown CatalogRevision edge %s", name)
+}
+
+// CouponMutation represents an operation that mutates the Coupon nodes in the graph.
+type CouponMutation struct {
+	config
+	op              Op
+	typ             string
+	id              *uuid.UUID
+	status          *coupon.Status
+	language        *string
+	texts           *map[string]schema.Text
+	starts_at       *time.Time
+	ends_at         *time.Time
+	code_hash       *[]byte
+	code_hint       *string
+	kind            *coupon.Kind
+	basis_points    *int
+	addbasis_points *int
+	amounts         *schema.Prices
+	scope           *schema.Scope
+	combines        *bool
+	stock           *int64
+	addstock        *int64
+	per_shopper     *int64
+	addper_shopper  *int64
+	version         *int
+	addversion      *int
+	created_at      *time.Time
+	updated_at      *time.Time
+	clearedFields   map[string]struct{}
+	done            bool
+	oldValue        func(context.Context) (*Coupon, error)
+	predicates      []predicate.Coupon
+}
+
+var _ ent.Mutation = (*CouponMutation)(nil)
+
+// couponOption allows management of the mutation configuration using functional options.
+type couponOption func(*CouponMutation)
+
+// newCouponMutation creates new mutation for the Coupon entity.
+func newCouponMutation(c config, op Op, opts ...couponOption) *CouponMutation {
+	m := &CouponMutation{
+		config:        c,
+		op:            op,
+		typ:           TypeCoupon,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withCouponID sets the ID field of the mutation.
+func withCouponID(id uuid.UUID) couponOption {
+	return func(m *CouponMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *Coupon
+		)
+		m.oldValue = func(ctx context.Context) (*Coupon, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().Coupon.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withCoupon sets the old Coupon of the mutation.
+func withCoupon(node *Coupon) couponOption {
+	return func(m *CouponMutation) {
+		m.oldValue = func(context.Context) (*Coupon, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m CouponMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m CouponMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("ent: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// SetID sets the value of the id field. Note that this
+// operation is only accepted on creation of Coupon entities.
+func (m *CouponMutation) SetID(id uuid.UUID) {
+	m.id = &id
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *CouponMutation) ID() (id uuid.UUID, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *CouponMutation) IDs(ctx context.Context) ([]uuid.UUID, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []uuid.UUID{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().Coupon.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetStatus sets the "status" field.
+func (m *CouponMutation) SetStatus(c coupon.Status) {
+	m.status = &c
+}
+
+// Status returns the value of the "status" field in the mutation.
+func (m *CouponMutation) Status() (r coupon.Status, exists bool) {
+	v := m.status
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldStatus returns the old "status" field's value of the Coupon entity.
+// If the Coupon object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *CouponMutation) OldStatus(ctx context.Context) (v coupon.Status, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldStatus is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldStatus requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldStatus: %w", err)
+	}
+	return oldValue.Status, nil
+}
+
+// ResetStatus resets all changes to the "status" field.
+func (m *CouponMutation) ResetStatus() {
+	m.status = nil
+}
+
+// SetLanguage sets the "language" field.
+func (m *CouponMutation) SetLanguage(s string) {
+	m.language = &s
+}
+
+// Language returns the value of the "language" field in the mutation.
+func (m *CouponMutation) Language() (r string, exists bool) {
+	v := m.language
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldLanguage returns the old "language" field's value of the Coupon entity.
+// If the Coupon object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *CouponMutation) OldLanguage(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldLanguage is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldLanguage requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldLanguage: %w", err)
+	}
+	return oldValue.Language, nil
+}
+
+// ResetLanguage resets all changes to the "language" field.
+func (m *CouponMutation) ResetLanguage() {
+	m.language = nil
+}
+
+// SetTexts sets the "texts" field.
+func (m *CouponMutation) SetTexts(value map[string]schema.Text) {
+	m.texts = &value
+}
+
+// Texts returns the value of the "texts" field in the mutation.
+func (m *CouponMutation) Texts() (r map[string]schema.Text, exists bool) {
+	v := m.texts
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldTexts returns the old "texts" field's value of the Coupon entity.
+// If the Coupon object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *CouponMutation) OldTexts(ctx context.Context) (v map[string]schema.Text, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldTexts is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldTexts requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldTexts: %w", err)
+	}
+	return oldValue.Texts, nil
+}
+
+// ResetTexts resets all changes to the "texts" field.
+func (m *CouponMutation) ResetTexts() {
+	m.texts = nil
+}
+
+// SetStartsAt sets the "starts_at" field.
+func (m *CouponMutation) SetStartsAt(t time.Time) {
+	m.starts_at = &t
+}
+
+// StartsAt returns the value of the "starts_at" field in the mutation.
+func (m *CouponMutation) StartsAt() (r time.Time, exists bool) {
+	v := m.starts_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldStartsAt returns the old "starts_at" field's value of the Coupon entity.
+// If the Coupon object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *CouponMutation) OldStartsAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldStartsAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldStartsAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldStartsAt: %w", err)
+	}
+	return oldValue.StartsAt, nil
+}
+
+// ResetStartsAt resets all changes to the "starts_at" field.
+func (m *CouponMutation) ResetStartsAt() {
+	m.starts_at = nil
+}
+
+// SetEndsAt sets the "ends_at" field.
+func (m *CouponMutation) SetEndsAt(t time.Time) {
+	m.ends_at = &t
+}
+
+// EndsAt returns the value of the "ends_at" field in the mutation.
+func (m *CouponMutation) EndsAt() (r time.Time, exists bool) {
+	v := m.ends_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldEndsAt returns the old "ends_at" field's value of the Coupon entity.
+// If the Coupon object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *CouponMutation) OldEndsAt(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldEndsAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldEndsAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldEndsAt: %w", err)
+	}
+	return oldValue.EndsAt, nil
+}
+
+// ClearEndsAt clears the value of the "ends_at" field.
+func (m *CouponMutation) ClearEndsAt() {
+	m.ends_at = nil
+	m.clearedFields[coupon.FieldEndsAt] = struct{}{}
+}
+
+// EndsAtCleared returns if the "ends_at" field was cleared in this mutation.
+func (m *CouponMutation) EndsAtCleared() bool {
+	_, ok := m.clearedFields[coupon.FieldEndsAt]
+	return ok
+}
+
+// ResetEndsAt resets all changes to the "ends_at" field.
+func (m *CouponMutation) ResetEndsAt() {
+	m.ends_at = nil
+	delete(m.clearedFields, coupon.FieldEndsAt)
+}
+
+// SetCodeHash sets the "code_hash" field.
+func (m *CouponMutation) SetCodeHash(b []byte) {
+	m.code_hash = &b
+}
+
+// CodeHash returns the value of the "code_hash" field in the mutation.
+func (m *CouponMutation) CodeHash() (r []byte, exists bool) {
+	v := m.code_hash
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCodeHash returns the old "code_hash" field's value of the Coupon entity.
+// If the Coupon object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *CouponMutation) OldCodeHash(ctx context.Context) (v []byte, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCodeHash is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCodeHash requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCodeHash: %w", err)
+	}
+	return oldValue.CodeHash, nil
+}
+
+// ResetCodeHash resets all changes to the "code_hash" field.
+func (m *CouponMutation) ResetCodeHash() {
+	m.code_hash = nil
+}
+
+// SetCodeHint sets the "code_hint" field.
+func (m *CouponMutation) SetCodeHint(s string) {
+	m.code_hint = &s
+}
+
+// CodeHint returns the value of the "code_hint" field in the mutation.
+func (m *CouponMutation) CodeHint() (r string, exists bool) {
+	v := m.code_hint
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCodeHint returns the old "code_hint" field's value of the Coupon entity.
+// If the Coupon object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *CouponMutation) OldCodeHint(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCodeHint is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCodeHint requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCodeHint: %w", err)
+	}
+	return oldValue.CodeHint, nil
+}
+
+// ResetCodeHint resets all changes to the "code_hint" field.
+func (m *CouponMutation) ResetCodeHint() {
+	m.code_hint = nil
+}
+
+// SetKind sets the "kind" field.
+func (m *CouponMutation) SetKind(c coupon.Kind) {
+	m.kind = &c
+}
+
+// Kind returns the value of the "kind" field in the mutation.
+func (m *CouponMutation) Kind() (r coupon.Kind, exists bool) {
+	v := m.kind
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldKind returns the old "kind" field's value of the Coupon entity.
+// If the Coupon object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *CouponMutation) OldKind(ctx context.Context) (v coupon.Kind, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldKind is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldKind requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldKind: %w", err)
+	}
+	return oldValue.Kind, nil
+}
+
+// ResetKind resets all changes to the "kind" field.
+func (m *CouponMutation) ResetKind() {
+	m.kind = nil
+}
+
+// SetBasisPoints sets the "basis_points" field.
+func (m *CouponMutation) SetBasisPoints(i int) {
+	m.basis_points = &i
+	m.addbasis_points = nil
+}
+
+// BasisPoints returns the value of the "basis_points" field in the mutation.
+func (m *CouponMutation) BasisPoints() (r int, exists bool) {
+	v := m.basis_points
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldBasisPoints returns the old "basis_points" field's value of the Coupon entity.
+// If the Coupon object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *CouponMutation) OldBasisPoints(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldBasisPoints is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldBasisPoints requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldBasisPoints: %w", err)
+	}
+	return oldValue.BasisPoints, nil
+}
+
+// AddBasisPoints adds i to the "basis_points" field.
+func (m *CouponMutation) AddBasisPoints(i int) {
+	if m.addbasis_points != nil {
+		*m.addbasis_points += i
+	} else {
+		m.addbasis_points = &i
+	}
+}
+
+// AddedBasisPoints returns the value that was added to the "basis_points" field in this mutation.
+func (m *CouponMutation) AddedBasisPoints() (r int, exists bool) {
+	v := m.addbasis_points
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetBasisPoints resets all changes to the "basis_points" field.
+func (m *CouponMutation) ResetBasisPoints() {
+	m.basis_points = nil
+	m.addbasis_points = nil
+}
+
+// SetAmounts sets the "amounts" field.
+func (m *CouponMutation) SetAmounts(s schema.Prices) {
+	m.amounts = &s
+}
+
+// Amounts returns the value of the "amounts" field in the mutation.
+func (m *CouponMutation) Amounts() (r schema.Prices, exists bool) {
+	v := m.amounts
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldAmounts returns the old "amounts" field's value of the Coupon entity.
+// If the Coupon object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *CouponMutation) OldAmounts(ctx context.Context) (v schema.Prices, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldAmounts is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldAmounts requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldAmounts: %w", err)
+	}
+	return oldValue.Amounts, nil
+}
+
+// ResetAmounts resets all changes to the "amounts" field.
+func (m *CouponMutation) ResetAmounts() {
+	m.amounts = nil
+}
+
+// SetScope sets the "scope" field.
+func (m *CouponMutation) SetScope(s schema.Scope) {
+	m.scope = &s
+}
+
+// Scope returns the value of the "scope" field in the mutation.
+func (m *CouponMutation) Scope() (r schema.Scope, exists bool) {
+	v := m.scope
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldScope returns the old "scope" field's value of the Coupon entity.
+// If the Coupon object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *CouponMutation) OldScope(ctx context.Context) (v schema.Scope, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldScope is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldScope requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldScope: %w", err)
+	}
+	return oldValue.Scope, nil
+}
+
+// ResetScope resets all changes to the "scope" field.
+func (m *CouponMutation) ResetScope() {
+	m.scope = nil
+}
+
+// SetCombines sets the "combines" field.
+func (m *CouponMutation) SetCombines(b bool) {
+	m.combines = &b
+}
+
+// Combines returns the value of the "combines" field in the mutation.
+func (m *CouponMutation) Combines() (r bool, exists bool) {
+	v := m.combines
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCombines returns the old "combines" field's value of the Coupon entity.
+// If the Coupon object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *CouponMutation) OldCombines(ctx context.Context) (v bool, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCombines is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCombines requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCombines: %w", err)
+	}
+	return oldValue.Combines, nil
+}
+
+// ResetCombines resets all changes to the "combines" field.
+func (m *CouponMutation) ResetCombines() {
+	m.combines = nil
+}
+
+// SetStock sets the "stock" field.
+func (m *CouponMutation) SetStock(i int64) {
+	m.stock = &i
+	m.addstock = nil
+}
+
+// Stock returns the value of the "stock" field in the mutation.
+func (m *CouponMutation) Stock() (r int64, exists bool) {
+	v := m.stock
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldStock returns the old "stock" field's value of the Coupon entity.
+// If the Coupon object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *CouponMutation) OldStock(ctx context.Context) (v *int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldStock is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldStock requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldStock: %w", err)
+	}
+	return oldValue.Stock, nil
+}
+
+// AddStock adds i to the "stock" field.
+func (m *CouponMutation) AddStock(i int64) {
+	if m.addstock != nil {
+		*m.addstock += i
+	} else {
+		m.addstock = &i
+	}
+}
+
+// AddedStock returns the value that was added to the "stock" field in this mutation.
+func (m *CouponMutation) AddedStock() (r int64, exists bool) {
+	v := m.addstock
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ClearStock clears the value of the "stock" field.
+func (m *CouponMutation) ClearStock() {
+	m.stock = nil
+	m.addstock = nil
+	m.clearedFields[coupon.FieldStock] = struct{}{}
+}
+
+// StockCleared returns if the "stock" field was cleared in this mutation.
+func (m *CouponMutation) StockCleared() bool {
+	_, ok := m.clearedFields[coupon.FieldStock]
+	return ok
+}
+
+// ResetStock resets all changes to the "stock" field.
+func (m *CouponMutation) ResetStock() {
+	m.stock = nil
+	m.addstock = nil
+	delete(m.clearedFields, coupon.FieldStock)
+}
+
+// SetPerShopper sets the "per_shopper" field.
+func (m *CouponMutation) SetPerShopper(i int64) {
+	m.per_shopper = &i
+	m.addper_shopper = nil
+}
+
+// PerShopper returns the value of the "per_shopper" field in the mutation.
+func (m *CouponMutation) PerShopper() (r int64, exists bool) {
+	v := m.per_shopper
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldPerShopper returns the old "per_shopper" field's value of the Coupon entity.
+// If the Coupon object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *CouponMutation) OldPerShopper(ctx context.Context) (v *int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldPerShopper is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldPerShopper requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldPerShopper: %w", err)
+	}
+	return oldValue.PerShopper, nil
+}
+
+// AddPerShopper adds i to the "per_shopper" field.
+func (m *CouponMutation) AddPerShopper(i int64) {
+	if m.addper_shopper != nil {
+		*m.addper_shopper += i
+	} else {
+		m.addper_shopper = &i
+	}
+}
+
+// AddedPerShopper returns the value that was added to the "per_shopper" field in this mutation.
+func (m *CouponMutation) AddedPerShopper() (r int64, exists bool) {
+	v := m.addper_shopper
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ClearPerShopper clears the value of the "per_shopper" field.
+func (m *CouponMutation) ClearPerShopper() {
+	m.per_shopper = nil
+	m.addper_shopper = nil
+	m.clearedFields[coupon.FieldPerShopper] = struct{}{}
+}
+
+// PerShopperCleared returns if the "per_shopper" field was cleared in this mutation.
+func (m *CouponMutation) PerShopperCleared() bool {
+	_, ok := m.clearedFields[coupon.FieldPerShopper]
+	return ok
+}
+
+// ResetPerShopper resets all changes to the "per_shopper" field.
+func (m *CouponMutation) ResetPerShopper() {
+	m.per_shopper = nil
+	m.addper_shopper = nil
+	delete(m.clearedFields, coupon.FieldPerShopper)
+}
+
+// SetVersion sets the "version" field.
+func (m *CouponMutation) SetVersion(i int) {
+	m.version = &i
+	m.addversion = nil
+}
+
+// Version returns the value of the "version" field in the mutation.
+func (m *CouponMutation) Version() (r int, exists bool) {
+	v := m.version
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldVersion returns the old "version" field's value of the Coupon entity.
+// If the Coupon object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *CouponMutation) OldVersion(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldVersion is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldVersion requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldVersion: %w", err)
+	}
+	return oldValue.Version, nil
+}
+
+// AddVersion adds i to the "version" field.
+func (m *CouponMutation) AddVersion(i int) {
+	if m.addversion != nil {
+		*m.addversion += i
+	} else {
+		m.addversion = &i
+	}
+}
+
+// AddedVersion returns the value that was added to the "version" field in this mutation.
+func (m *CouponMutation) AddedVersion() (r int, exists bool) {
+	v := m.addversion
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetVersion resets all changes to the "version" field.
+func (m *CouponMutation) ResetVersion() {
+	m.version = nil
+	m.addversion = nil
+}
+
+// SetCreatedAt sets the "created_at" field.
+func (m *CouponMutation) SetCreatedAt(t time.Time) {
+	m.created_at = &t
+}
+
+// CreatedAt returns the value of the "created_at" field in the mutation.
+func (m *CouponMutation) CreatedAt() (r time.Time, exists bool) {
+	v := m.created_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCreatedAt returns the old "created_at" field's value of the Coupon entity.
+// If the Coupon object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *CouponMutation) OldCreatedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCreatedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCreatedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCreatedAt: %w", err)
+	}
+	return oldValue.CreatedAt, nil
+}
+
+// ResetCreatedAt resets all changes to the "created_at" field.
+func (m *CouponMutation) ResetCreatedAt() {
+	m.created_at = nil
+}
+
+// SetUpdatedAt sets the "updated_at" field.
+func (m *CouponMutation) SetUpdatedAt(t time.Time) {
+	m.updated_at = &t
+}
+
+// UpdatedAt returns the value of the "updated_at" field in the mutation.
+func (m *CouponMutation) UpdatedAt() (r time.Time, exists bool) {
+	v := m.updated_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldUpdatedAt returns the old "updated_at" field's value of the Coupon entity.
+// If the Coupon object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *CouponMutation) OldUpdatedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldUpdatedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldUpdatedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldUpdatedAt: %w", err)
+	}
+	return oldValue.UpdatedAt, nil
+}
+
+// ResetUpdatedAt resets all changes to the "updated_at" field.
+func (m *CouponMutation) ResetUpdatedAt() {
+	m.updated_at = nil
+}
+
+// Where appends a list predicates to the CouponMutation builder.
+func (m *CouponMutation) Where(ps ...predicate.Coupon) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the CouponMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *CouponMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.Coupon, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *CouponMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *CouponMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (Coupon).
+func (m *CouponMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *CouponMutation) Fields() []string {
+	fields := make([]string, 0, 17)
+	if m.status != nil {
+		fields = append(fields, coupon.FieldStatus)
+	}
+	if m.language != nil {
+		fields = append(fields, coupon.FieldLanguage)
+	}
+	if m.texts != nil {
+		fields = append(fields, coupon.FieldTexts)
+	}
+	if m.starts_at != nil {
+		fields = append(fields, coupon.FieldStartsAt)
+	}
+	if m.ends_at != nil {
+		fields = append(fields, coupon.FieldEndsAt)
+	}
+	if m.code_hash != nil {
+		fields = append(fields, coupon.FieldCodeHash)
+	}
+	if m.code_hint != nil {
+		fields = append(fields, coupon.FieldCodeHint)
+	}
+	if m.kind != nil {
+		fields = append(fields, coupon.FieldKind)
+	}
+	if m.basis_points != nil {
+		fields = append(fields, coupon.FieldBasisPoints)
+	}
+	if m.amounts != nil {
+		fields = append(fields, coupon.FieldAmounts)
+	}
+	if m.scope != nil {
+		fields = append(fields, coupon.FieldScope)
+	}
+	if m.combines != nil {
+		fields = append(fields, coupon.FieldCombines)
+	}
+	if m.stock != nil {
+		fields = append(fields, coupon.FieldStock)
+	}
+	if m.per_shopper != nil {
+		fields = append(fields, coupon.FieldPerShopper)
+	}
+	if m.version != nil {
+		fields = append(fields, coupon.FieldVersion)
+	}
+	if m.created_at != nil {
+		fields = append(fields, coupon.FieldCreatedAt)
+	}
+	if m.updated_at != nil {
+		fields = append(fields, coupon.FieldUpdatedAt)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *CouponMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case coupon.FieldStatus:
+		return m.Status()
+	case coupon.FieldLanguage:
+		return m.Language()
+	case coupon.FieldTexts:
+		return m.Texts()
+	case coupon.FieldStartsAt:
+		return m.StartsAt()
+	case coupon.FieldEndsAt:
+		return m.EndsAt()
+	case coupon.FieldCodeHash:
+		return m.CodeHash()
+	case coupon.FieldCodeHint:
+		return m.CodeHint()
+	case coupon.FieldKind:
+		return m.Kind()
+	case coupon.FieldBasisPoints:
+		return m.BasisPoints()
+	case coupon.FieldAmounts:
+		return m.Amounts()
+	case coupon.FieldScope:
+		return m.Scope()
+	case coupon.FieldCombines:
+		return m.Combines()
+	case coupon.FieldStock:
+		return m.Stock()
+	case coupon.FieldPerShopper:
+		return m.PerShopper()
+	case coupon.FieldVersion:
+		return m.Version()
+	case coupon.FieldCreatedAt:
+		return m.CreatedAt()
+	case coupon.FieldUpdatedAt:
+		return m.UpdatedAt()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *CouponMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case coupon.FieldStatus:
+		return m.OldStatus(ctx)
+	case coupon.FieldLanguage:
+		return m.OldLanguage(ctx)
+	case coupon.FieldTexts:
+		return m.OldTexts(ctx)
+	case coupon.FieldStartsAt:
+		return m.OldStartsAt(ctx)
+	case coupon.FieldEndsAt:
+		return m.OldEndsAt(ctx)
+	case coupon.FieldCodeHash:
+		return m.OldCodeHash(ctx)
+	case coupon.FieldCodeHint:
+		return m.OldCodeHint(ctx)
+	case coupon.FieldKind:
+		return m.OldKind(ctx)
+	case coupon.FieldBasisPoints:
+		return m.OldBasisPoints(ctx)
+	case coupon.FieldAmounts:
+		return m.OldAmounts(ctx)
+	case coupon.FieldScope:
+		return m.OldScope(ctx)
+	case coupon.FieldCombines:
+		return m.OldCombines(ctx)
+	case coupon.FieldStock:
+		return m.OldStock(ctx)
+	case coupon.FieldPerShopper:
+		return m.OldPerShopper(ctx)
+	case coupon.FieldVersion:
+		return m.OldVersion(ctx)
+	case coupon.FieldCreatedAt:
+		return m.OldCreatedAt(ctx)
+	case coupon.FieldUpdatedAt:
+		return m.OldUpdatedAt(ctx)
+	}
+	return nil, fmt.Errorf("unknown Coupon field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *CouponMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case coupon.FieldStatus:
+		v, ok := value.(coupon.Status)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetStatus(v)
+		return nil
+	case coupon.FieldLanguage:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetLanguage(v)
+		return nil
+	case coupon.FieldTexts:
+		v, ok := value.(map[string]schema.Text)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetTexts(v)
+		return nil
+	case coupon.FieldStartsAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetStartsAt(v)
+		return nil
+	case coupon.FieldEndsAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetEndsAt(v)
+		return nil
+	case coupon.FieldCodeHash:
+		v, ok := value.([]byte)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCodeHash(v)
+		return nil
+	case coupon.FieldCodeHint:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCodeHint(v)
+		return nil
+	case coupon.FieldKind:
+		v, ok := value.(coupon.Kind)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetKind(v)
+		return nil
+	case coupon.FieldBasisPoints:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetBasisPoints(v)
+		return nil
+	case coupon.FieldAmounts:
+		v, ok := value.(schema.Prices)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetAmounts(v)
+		return nil
+	case coupon.FieldScope:
+		v, ok := value.(schema.Scope)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetScope(v)
+		return nil
+	case coupon.FieldCombines:
+		v, ok := value.(bool)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCombines(v)
+		return nil
+	case coupon.FieldStock:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetStock(v)
+		return nil
+	case coupon.FieldPerShopper:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetPerShopper(v)
+		return nil
+	case coupon.FieldVersion:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetVersion(v)
+		return nil
+	case coupon.FieldCreatedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCreatedAt(v)
+		return nil
+	case coupon.FieldUpdatedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetUpdatedAt(v)
+		return nil
+	}
+	return fmt.Errorf("unknown Coupon field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *CouponMutation) AddedFields() []string {
+	var fields []string
+	if m.addbasis_points != nil {
+		fields = append(fields, coupon.FieldBasisPoints)
+	}
+	if m.addstock != nil {
+		fields = append(fields, coupon.FieldStock)
+	}
+	if m.addper_shopper != nil {
+		fields = append(fields, coupon.FieldPerShopper)
+	}
+	if m.addversion != nil {
+		fields = append(fields, coupon.FieldVersion)
+	}
+	return fields
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *CouponMutation) AddedField(name string) (ent.Value, bool) {
+	switch name {
+	case coupon.FieldBasisPoints:
+		return m.AddedBasisPoints()
+	case coupon.FieldStock:
+		return m.AddedStock()
+	case coupon.FieldPerShopper:
+		return m.AddedPerShopper()
+	case coupon.FieldVersion:
+		return m.AddedVersion()
+	}
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *CouponMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	case coupon.FieldBasisPoints:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddBasisPoints(v)
+		return nil
+	case coupon.FieldStock:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddStock(v)
+		return nil
+	case coupon.FieldPerShopper:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddPerShopper(v)
+		return nil
+	case coupon.FieldVersion:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddVersion(v)
+		return nil
+	}
+	return fmt.Errorf("unknown Coupon numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *CouponMutation) ClearedFields() []string {
+	var fields []string
+	if m.FieldCleared(coupon.FieldEndsAt) {
+		fields = append(fields, coupon.FieldEndsAt)
+	}
+	if m.FieldCleared(coupon.FieldStock) {
+		fields = append(fields, coupon.FieldStock)
+	}
+	if m.FieldCleared(coupon.FieldPerShopper) {
+		fields = append(fields, coupon.FieldPerShopper)
+	}
+	return fields
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *CouponMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *CouponMutation) ClearField(name string) error {
+	switch name {
+	case coupon.FieldEndsAt:
+		m.ClearEndsAt()
+		return nil
+	case coupon.FieldStock:
+		m.ClearStock()
+		return nil
+	case coupon.FieldPerShopper:
+		m.ClearPerShopper()
+		return nil
+	}
+	return fmt.Errorf("unknown Coupon nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *CouponMutation) ResetField(name string) error {
+	switch name {
+	case coupon.FieldStatus:
+		m.ResetStatus()
+		return nil
+	case coupon.FieldLanguage:
+		m.ResetLanguage()
+		return nil
+	case coupon.FieldTexts:
+		m.ResetTexts()
+		return nil
+	case coupon.FieldStartsAt:
+		m.ResetStartsAt()
+		return nil
+	case coupon.FieldEndsAt:
+		m.ResetEndsAt()
+		return nil
+	case coupon.FieldCodeHash:
+		m.ResetCodeHash()
+		return nil
+	case coupon.FieldCodeHint:
+		m.ResetCodeHint()
+		return nil
+	case coupon.FieldKind:
+		m.ResetKind()
+		return nil
+	case coupon.FieldBasisPoints:
+		m.ResetBasisPoints()
+		return nil
+	case coupon.FieldAmounts:
+		m.ResetAmounts()
+		return nil
+	case coupon.FieldScope:
+		m.ResetScope()
+		return nil
+	case coupon.FieldCombines:
+		m.ResetCombines()
+		return nil
+	case coupon.FieldStock:
+		m.ResetStock()
+		return nil
+	case coupon.FieldPerShopper:
+		m.ResetPerShopper()
+		return nil
+	case coupon.FieldVersion:
+		m.ResetVersion()
+		return nil
+	case coupon.FieldCreatedAt:
+		m.ResetCreatedAt()
+		return nil
+	case coupon.FieldUpdatedAt:
+		m.ResetUpdatedAt()
+		return nil
+	}
+	return fmt.Errorf("unknown Coupon field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *CouponMutation) AddedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *CouponMutation) AddedIDs(name string) []ent.Value {
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *CouponMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *CouponMutation) RemovedIDs(name string) []ent.Value {
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *CouponMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *CouponMutation) EdgeCleared(name string) bool {
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *CouponMutation) ClearEdge(name string) error {
+	return fmt.Errorf("unknown Coupon unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *CouponMutation) ResetEdge(name string) error {
+	return fmt.Errorf("unknown Coupon edge %s", name)
+}
+
 // EntitlementMutation represents an operation that mutates the Entitlement nodes in the graph.
 type EntitlementMutation struct {
 	config
@@ -2391,6 +6106,8 @@ type EntitlementMutation struct {
 	addunits        *int64
 	remaining       *int64
 	addremaining    *int64
+	counted         *bool
+	expires_at      *time.Time
 	granted_at      *time.Time
 	clearedFields   map[string]struct{}
 	purchase        *uuid.UUID
@@ -2796,6 +6513,91 @@ func (m *EntitlementMutation) ResetRemaining() {
 	m.addremaining = nil
 }
 
+// SetCounted sets the "counted" field.
+func (m *EntitlementMutation) SetCounted(b bool) {
+	m.counted = &b
+}
+
+// Counted returns the value of the "counted" field in the mutation.
+func (m *EntitlementMutation) Counted() (r bool, exists bool) {
+	v := m.counted
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCounted returns the old "counted" field's value of the Entitlement entity.
+// If the Entitlement object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *EntitlementMutation) OldCounted(ctx context.Context) (v bool, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCounted is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCounted requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCounted: %w", err)
+	}
+	return oldValue.Counted, nil
+}
+
+// ResetCounted resets all changes to the "counted" field.
+func (m *EntitlementMutation) ResetCounted() {
+	m.counted = nil
+}
+
+// SetExpiresAt sets the "expires_at" field.
+func (m *EntitlementMutation) SetExpiresAt(t time.Time) {
+	m.expires_at = &t
+}
+
+// ExpiresAt returns the value of the "expires_at" field in the mutation.
+func (m *EntitlementMutation) ExpiresAt() (r time.Time, exists bool) {
+	v := m.expires_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldExpiresAt returns the old "expires_at" field's value of the Entitlement entity.
+// If the Entitlement object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *EntitlementMutation) OldExpiresAt(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldExpiresAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldExpiresAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldExpiresAt: %w", err)
+	}
+	return oldValue.ExpiresAt, nil
+}
+
+// ClearExpiresAt clears the value of the "expires_at" field.
+func (m *EntitlementMutation) ClearExpiresAt() {
+	m.expires_at = nil
+	m.clearedFields[entitlement.FieldExpiresAt] = struct{}{}
+}
+
+// ExpiresAtCleared returns if the "expires_at" field was cleared in this mutation.
+func (m *EntitlementMutation) ExpiresAtCleared() bool {
+	_, ok := m.clearedFields[entitlement.FieldExpiresAt]
+	return ok
+}
+
+// ResetExpiresAt resets all changes to the "expires_at" field.
+func (m *EntitlementMutation) ResetExpiresAt() {
+	m.expires_at = nil
+	delete(m.clearedFields, entitlement.FieldExpiresAt)
+}
+
 // SetGrantedAt sets the "granted_at" field.
 func (m *EntitlementMutation) SetGrantedAt(t time.Time) {
 	m.granted_at = &t
@@ -2893,7 +6695,7 @@ func (m *EntitlementMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *EntitlementMutation) Fields() []string {
-	fields := make([]string, 0, 8)
+	fields := make([]string, 0, 10)
 	if m.shopper_id != nil {
 		fields = append(fields, entitlement.FieldShopperID)
 	}
@@ -2914,6 +6716,12 @@ func (m *EntitlementMutation) Fields() []string {
 	}
 	if m.remaining != nil {
 		fields = append(fields, entitlement.FieldRemaining)
+	}
+	if m.counted != nil {
+		fields = append(fields, entitlement.FieldCounted)
+	}
+	if m.expires_at != nil {
+		fields = append(fields, entitlement.FieldExpiresAt)
 	}
 	if m.granted_at != nil {
 		fields = append(fields, entitlement.FieldGrantedAt)
@@ -2940,6 +6748,10 @@ func (m *EntitlementMutation) Field(name string) (ent.Value, bool) {
 		return m.Units()
 	case entitlement.FieldRemaining:
 		return m.Remaining()
+	case entitlement.FieldCounted:
+		return m.Counted()
+	case entitlement.FieldExpiresAt:
+		return m.ExpiresAt()
 	case entitlement.FieldGrantedAt:
 		return m.GrantedAt()
 	}
@@ -2965,6 +6777,10 @@ func (m *EntitlementMutation) OldField(ctx context.Context, name string) (ent.Va
 		return m.OldUnits(ctx)
 	case entitlement.FieldRemaining:
 		return m.OldRemaining(ctx)
+	case entitlement.FieldCounted:
+		return m.OldCounted(ctx)
+	case entitlement.FieldExpiresAt:
+		return m.OldExpiresAt(ctx)
 	case entitlement.FieldGrantedAt:
 		return m.OldGrantedAt(ctx)
 	}
@@ -3024,6 +6840,20 @@ func (m *EntitlementMutation) SetField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.SetRemaining(v)
+		return nil
+	case entitlement.FieldCounted:
+		v, ok := value.(bool)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCounted(v)
+		return nil
+	case entitlement.FieldExpiresAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetExpiresAt(v)
 		return nil
 	case entitlement.FieldGrantedAt:
 		v, ok := value.(time.Time)
@@ -3088,7 +6918,11 @@ func (m *EntitlementMutation) AddField(name string, value ent.Value) error {
 // ClearedFields returns all nullable fields that were cleared during this
 // mutation.
 func (m *EntitlementMutation) ClearedFields() []string {
-	return nil
+	var fields []string
+	if m.FieldCleared(entitlement.FieldExpiresAt) {
+		fields = append(fields, entitlement.FieldExpiresAt)
+	}
+	return fields
 }
 
 // FieldCleared returns a boolean indicating if a field with the given name was
@@ -3101,6 +6935,11 @@ func (m *EntitlementMutation) FieldCleared(name string) bool {
 // ClearField clears the value of the field with the given name. It returns an
 // error if the field is not defined in the schema.
 func (m *EntitlementMutation) ClearField(name string) error {
+	switch name {
+	case entitlement.FieldExpiresAt:
+		m.ClearExpiresAt()
+		return nil
+	}
 	return fmt.Errorf("unknown Entitlement nullable field %s", name)
 }
 
@@ -3128,6 +6967,12 @@ func (m *EntitlementMutation) ResetField(name string) error {
 		return nil
 	case entitlement.FieldRemaining:
 		m.ResetRemaining()
+		return nil
+	case entitlement.FieldCounted:
+		m.ResetCounted()
+		return nil
+	case entitlement.FieldExpiresAt:
+		m.ResetExpiresAt()
 		return nil
 	case entitlement.FieldGrantedAt:
 		m.ResetGrantedAt()
@@ -3208,6 +7053,1383 @@ func (m *EntitlementMutation) ResetEdge(name string) error {
 		return nil
 	}
 	return fmt.Errorf("unknown Entitlement edge %s", name)
+}
+
+// FlashSaleMutation represents an operation that mutates the FlashSale nodes in the graph.
+type FlashSaleMutation struct {
+	config
+	op              Op
+	typ             string
+	id              *uuid.UUID
+	status          *flashsale.Status
+	language        *string
+	texts           *map[string]schema.Text
+	starts_at       *time.Time
+	ends_at         *time.Time
+	kind            *flashsale.Kind
+	basis_points    *int
+	addbasis_points *int
+	prices          *schema.Prices
+	scope           *schema.Scope
+	recurrence      **schema.Recurrence
+	stock           *int64
+	addstock        *int64
+	per_shopper     *int64
+	addper_shopper  *int64
+	ended_at        *time.Time
+	version         *int
+	addversion      *int
+	created_at      *time.Time
+	updated_at      *time.Time
+	clearedFields   map[string]struct{}
+	done            bool
+	oldValue        func(context.Context) (*FlashSale, error)
+	predicates      []predicate.FlashSale
+}
+
+var _ ent.Mutation = (*FlashSaleMutation)(nil)
+
+// flashsaleOption allows management of the mutation configuration using functional options.
+type flashsaleOption func(*FlashSaleMutation)
+
+// newFlashSaleMutation creates new mutation for the FlashSale entity.
+func newFlashSaleMutation(c config, op Op, opts ...flashsaleOption) *FlashSaleMutation {
+	m := &FlashSaleMutation{
+		config:        c,
+		op:            op,
+		typ:           TypeFlashSale,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withFlashSaleID sets the ID field of the mutation.
+func withFlashSaleID(id uuid.UUID) flashsaleOption {
+	return func(m *FlashSaleMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *FlashSale
+		)
+		m.oldValue = func(ctx context.Context) (*FlashSale, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().FlashSale.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withFlashSale sets the old FlashSale of the mutation.
+func withFlashSale(node *FlashSale) flashsaleOption {
+	return func(m *FlashSaleMutation) {
+		m.oldValue = func(context.Context) (*FlashSale, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m FlashSaleMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m FlashSaleMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("ent: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// SetID sets the value of the id field. Note that this
+// operation is only accepted on creation of FlashSale entities.
+func (m *FlashSaleMutation) SetID(id uuid.UUID) {
+	m.id = &id
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *FlashSaleMutation) ID() (id uuid.UUID, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *FlashSaleMutation) IDs(ctx context.Context) ([]uuid.UUID, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []uuid.UUID{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().FlashSale.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetStatus sets the "status" field.
+func (m *FlashSaleMutation) SetStatus(f flashsale.Status) {
+	m.status = &f
+}
+
+// Status returns the value of the "status" field in the mutation.
+func (m *FlashSaleMutation) Status() (r flashsale.Status, exists bool) {
+	v := m.status
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldStatus returns the old "status" field's value of the FlashSale entity.
+// If the FlashSale object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *FlashSaleMutation) OldStatus(ctx context.Context) (v flashsale.Status, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldStatus is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldStatus requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldStatus: %w", err)
+	}
+	return oldValue.Status, nil
+}
+
+// ResetStatus resets all changes to the "status" field.
+func (m *FlashSaleMutation) ResetStatus() {
+	m.status = nil
+}
+
+// SetLanguage sets the "language" field.
+func (m *FlashSaleMutation) SetLanguage(s string) {
+	m.language = &s
+}
+
+// Language returns the value of the "language" field in the mutation.
+func (m *FlashSaleMutation) Language() (r string, exists bool) {
+	v := m.language
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldLanguage returns the old "language" field's value of the FlashSale entity.
+// If the FlashSale object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *FlashSaleMutation) OldLanguage(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldLanguage is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldLanguage requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldLanguage: %w", err)
+	}
+	return oldValue.Language, nil
+}
+
+// ResetLanguage resets all changes to the "language" field.
+func (m *FlashSaleMutation) ResetLanguage() {
+	m.language = nil
+}
+
+// SetTexts sets the "texts" field.
+func (m *FlashSaleMutation) SetTexts(value map[string]schema.Text) {
+	m.texts = &value
+}
+
+// Texts returns the value of the "texts" field in the mutation.
+func (m *FlashSaleMutation) Texts() (r map[string]schema.Text, exists bool) {
+	v := m.texts
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldTexts returns the old "texts" field's value of the FlashSale entity.
+// If the FlashSale object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *FlashSaleMutation) OldTexts(ctx context.Context) (v map[string]schema.Text, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldTexts is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldTexts requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldTexts: %w", err)
+	}
+	return oldValue.Texts, nil
+}
+
+// ResetTexts resets all changes to the "texts" field.
+func (m *FlashSaleMutation) ResetTexts() {
+	m.texts = nil
+}
+
+// SetStartsAt sets the "starts_at" field.
+func (m *FlashSaleMutation) SetStartsAt(t time.Time) {
+	m.starts_at = &t
+}
+
+// StartsAt returns the value of the "starts_at" field in the mutation.
+func (m *FlashSaleMutation) StartsAt() (r time.Time, exists bool) {
+	v := m.starts_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldStartsAt returns the old "starts_at" field's value of the FlashSale entity.
+// If the FlashSale object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *FlashSaleMutation) OldStartsAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldStartsAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldStartsAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldStartsAt: %w", err)
+	}
+	return oldValue.StartsAt, nil
+}
+
+// ResetStartsAt resets all changes to the "starts_at" field.
+func (m *FlashSaleMutation) ResetStartsAt() {
+	m.starts_at = nil
+}
+
+// SetEndsAt sets the "ends_at" field.
+func (m *FlashSaleMutation) SetEndsAt(t time.Time) {
+	m.ends_at = &t
+}
+
+// EndsAt returns the value of the "ends_at" field in the mutation.
+func (m *FlashSaleMutation) EndsAt() (r time.Time, exists bool) {
+	v := m.ends_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldEndsAt returns the old "ends_at" field's value of the FlashSale entity.
+// If the FlashSale object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *FlashSaleMutation) OldEndsAt(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldEndsAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldEndsAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldEndsAt: %w", err)
+	}
+	return oldValue.EndsAt, nil
+}
+
+// ClearEndsAt clears the value of the "ends_at" field.
+func (m *FlashSaleMutation) ClearEndsAt() {
+	m.ends_at = nil
+	m.clearedFields[flashsale.FieldEndsAt] = struct{}{}
+}
+
+// EndsAtCleared returns if the "ends_at" field was cleared in this mutation.
+func (m *FlashSaleMutation) EndsAtCleared() bool {
+	_, ok := m.clearedFields[flashsale.FieldEndsAt]
+	return ok
+}
+
+// ResetEndsAt resets all changes to the "ends_at" field.
+func (m *FlashSaleMutation) ResetEndsAt() {
+	m.ends_at = nil
+	delete(m.clearedFields, flashsale.FieldEndsAt)
+}
+
+// SetKind sets the "kind" field.
+func (m *FlashSaleMutation) SetKind(f flashsale.Kind) {
+	m.kind = &f
+}
+
+// Kind returns the value of the "kind" field in the mutation.
+func (m *FlashSaleMutation) Kind() (r flashsale.Kind, exists bool) {
+	v := m.kind
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldKind returns the old "kind" field's value of the FlashSale entity.
+// If the FlashSale object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *FlashSaleMutation) OldKind(ctx context.Context) (v flashsale.Kind, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldKind is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldKind requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldKind: %w", err)
+	}
+	return oldValue.Kind, nil
+}
+
+// ResetKind resets all changes to the "kind" field.
+func (m *FlashSaleMutation) ResetKind() {
+	m.kind = nil
+}
+
+// SetBasisPoints sets the "basis_points" field.
+func (m *FlashSaleMutation) SetBasisPoints(i int) {
+	m.basis_points = &i
+	m.addbasis_points = nil
+}
+
+// BasisPoints returns the value of the "basis_points" field in the mutation.
+func (m *FlashSaleMutation) BasisPoints() (r int, exists bool) {
+	v := m.basis_points
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldBasisPoints returns the old "basis_points" field's value of the FlashSale entity.
+// If the FlashSale object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *FlashSaleMutation) OldBasisPoints(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldBasisPoints is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldBasisPoints requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldBasisPoints: %w", err)
+	}
+	return oldValue.BasisPoints, nil
+}
+
+// AddBasisPoints adds i to the "basis_points" field.
+func (m *FlashSaleMutation) AddBasisPoints(i int) {
+	if m.addbasis_points != nil {
+		*m.addbasis_points += i
+	} else {
+		m.addbasis_points = &i
+	}
+}
+
+// AddedBasisPoints returns the value that was added to the "basis_points" field in this mutation.
+func (m *FlashSaleMutation) AddedBasisPoints() (r int, exists bool) {
+	v := m.addbasis_points
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetBasisPoints resets all changes to the "basis_points" field.
+func (m *FlashSaleMutation) ResetBasisPoints() {
+	m.basis_points = nil
+	m.addbasis_points = nil
+}
+
+// SetPrices sets the "prices" field.
+func (m *FlashSaleMutation) SetPrices(s schema.Prices) {
+	m.prices = &s
+}
+
+// Prices returns the value of the "prices" field in the mutation.
+func (m *FlashSaleMutation) Prices() (r schema.Prices, exists bool) {
+	v := m.prices
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldPrices returns the old "prices" field's value of the FlashSale entity.
+// If the FlashSale object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *FlashSaleMutation) OldPrices(ctx context.Context) (v schema.Prices, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldPrices is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldPrices requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldPrices: %w", err)
+	}
+	return oldValue.Prices, nil
+}
+
+// ResetPrices resets all changes to the "prices" field.
+func (m *FlashSaleMutation) ResetPrices() {
+	m.prices = nil
+}
+
+// SetScope sets the "scope" field.
+func (m *FlashSaleMutation) SetScope(s schema.Scope) {
+	m.scope = &s
+}
+
+// Scope returns the value of the "scope" field in the mutation.
+func (m *FlashSaleMutation) Scope() (r schema.Scope, exists bool) {
+	v := m.scope
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldScope returns the old "scope" field's value of the FlashSale entity.
+// If the FlashSale object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *FlashSaleMutation) OldScope(ctx context.Context) (v schema.Scope, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldScope is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldScope requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldScope: %w", err)
+	}
+	return oldValue.Scope, nil
+}
+
+// ResetScope resets all changes to the "scope" field.
+func (m *FlashSaleMutation) ResetScope() {
+	m.scope = nil
+}
+
+// SetRecurrence sets the "recurrence" field.
+func (m *FlashSaleMutation) SetRecurrence(s *schema.Recurrence) {
+	m.recurrence = &s
+}
+
+// Recurrence returns the value of the "recurrence" field in the mutation.
+func (m *FlashSaleMutation) Recurrence() (r *schema.Recurrence, exists bool) {
+	v := m.recurrence
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldRecurrence returns the old "recurrence" field's value of the FlashSale entity.
+// If the FlashSale object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *FlashSaleMutation) OldRecurrence(ctx context.Context) (v *schema.Recurrence, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldRecurrence is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldRecurrence requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldRecurrence: %w", err)
+	}
+	return oldValue.Recurrence, nil
+}
+
+// ClearRecurrence clears the value of the "recurrence" field.
+func (m *FlashSaleMutation) ClearRecurrence() {
+	m.recurrence = nil
+	m.clearedFields[flashsale.FieldRecurrence] = struct{}{}
+}
+
+// RecurrenceCleared returns if the "recurrence" field was cleared in this mutation.
+func (m *FlashSaleMutation) RecurrenceCleared() bool {
+	_, ok := m.clearedFields[flashsale.FieldRecurrence]
+	return ok
+}
+
+// ResetRecurrence resets all changes to the "recurrence" field.
+func (m *FlashSaleMutation) ResetRecurrence() {
+	m.recurrence = nil
+	delete(m.clearedFields, flashsale.FieldRecurrence)
+}
+
+// SetStock sets the "stock" field.
+func (m *FlashSaleMutation) SetStock(i int64) {
+	m.stock = &i
+	m.addstock = nil
+}
+
+// Stock returns the value of the "stock" field in the mutation.
+func (m *FlashSaleMutation) Stock() (r int64, exists bool) {
+	v := m.stock
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldStock returns the old "stock" field's value of the FlashSale entity.
+// If the FlashSale object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *FlashSaleMutation) OldStock(ctx context.Context) (v *int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldStock is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldStock requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldStock: %w", err)
+	}
+	return oldValue.Stock, nil
+}
+
+// AddStock adds i to the "stock" field.
+func (m *FlashSaleMutation) AddStock(i int64) {
+	if m.addstock != nil {
+		*m.addstock += i
+	} else {
+		m.addstock = &i
+	}
+}
+
+// AddedStock returns the value that was added to the "stock" field in this mutation.
+func (m *FlashSaleMutation) AddedStock() (r int64, exists bool) {
+	v := m.addstock
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ClearStock clears the value of the "stock" field.
+func (m *FlashSaleMutation) ClearStock() {
+	m.stock = nil
+	m.addstock = nil
+	m.clearedFields[flashsale.FieldStock] = struct{}{}
+}
+
+// StockCleared returns if the "stock" field was cleared in this mutation.
+func (m *FlashSaleMutation) StockCleared() bool {
+	_, ok := m.clearedFields[flashsale.FieldStock]
+	return ok
+}
+
+// ResetStock resets all changes to the "stock" field.
+func (m *FlashSaleMutation) ResetStock() {
+	m.stock = nil
+	m.addstock = nil
+	delete(m.clearedFields, flashsale.FieldStock)
+}
+
+// SetPerShopper sets the "per_shopper" field.
+func (m *FlashSaleMutation) SetPerShopper(i int64) {
+	m.per_shopper = &i
+	m.addper_shopper = nil
+}
+
+// PerShopper returns the value of the "per_shopper" field in the mutation.
+func (m *FlashSaleMutation) PerShopper() (r int64, exists bool) {
+	v := m.per_shopper
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldPerShopper returns the old "per_shopper" field's value of the FlashSale entity.
+// If the FlashSale object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *FlashSaleMutation) OldPerShopper(ctx context.Context) (v *int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldPerShopper is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldPerShopper requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldPerShopper: %w", err)
+	}
+	return oldValue.PerShopper, nil
+}
+
+// AddPerShopper adds i to the "per_shopper" field.
+func (m *FlashSaleMutation) AddPerShopper(i int64) {
+	if m.addper_shopper != nil {
+		*m.addper_shopper += i
+	} else {
+		m.addper_shopper = &i
+	}
+}
+
+// AddedPerShopper returns the value that was added to the "per_shopper" field in this mutation.
+func (m *FlashSaleMutation) AddedPerShopper() (r int64, exists bool) {
+	v := m.addper_shopper
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ClearPerShopper clears the value of the "per_shopper" field.
+func (m *FlashSaleMutation) ClearPerShopper() {
+	m.per_shopper = nil
+	m.addper_shopper = nil
+	m.clearedFields[flashsale.FieldPerShopper] = struct{}{}
+}
+
+// PerShopperCleared returns if the "per_shopper" field was cleared in this mutation.
+func (m *FlashSaleMutation) PerShopperCleared() bool {
+	_, ok := m.clearedFields[flashsale.FieldPerShopper]
+	return ok
+}
+
+// ResetPerShopper resets all changes to the "per_shopper" field.
+func (m *FlashSaleMutation) ResetPerShopper() {
+	m.per_shopper = nil
+	m.addper_shopper = nil
+	delete(m.clearedFields, flashsale.FieldPerShopper)
+}
+
+// SetEndedAt sets the "ended_at" field.
+func (m *FlashSaleMutation) SetEndedAt(t time.Time) {
+	m.ended_at = &t
+}
+
+// EndedAt returns the value of the "ended_at" field in the mutation.
+func (m *FlashSaleMutation) EndedAt() (r time.Time, exists bool) {
+	v := m.ended_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldEndedAt returns the old "ended_at" field's value of the FlashSale entity.
+// If the FlashSale object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *FlashSaleMutation) OldEndedAt(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldEndedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldEndedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldEndedAt: %w", err)
+	}
+	return oldValue.EndedAt, nil
+}
+
+// ClearEndedAt clears the value of the "ended_at" field.
+func (m *FlashSaleMutation) ClearEndedAt() {
+	m.ended_at = nil
+	m.clearedFields[flashsale.FieldEndedAt] = struct{}{}
+}
+
+// EndedAtCleared returns if the "ended_at" field was cleared in this mutation.
+func (m *FlashSaleMutation) EndedAtCleared() bool {
+	_, ok := m.clearedFields[flashsale.FieldEndedAt]
+	return ok
+}
+
+// ResetEndedAt resets all changes to the "ended_at" field.
+func (m *FlashSaleMutation) ResetEndedAt() {
+	m.ended_at = nil
+	delete(m.clearedFields, flashsale.FieldEndedAt)
+}
+
+// SetVersion sets the "version" field.
+func (m *FlashSaleMutation) SetVersion(i int) {
+	m.version = &i
+	m.addversion = nil
+}
+
+// Version returns the value of the "version" field in the mutation.
+func (m *FlashSaleMutation) Version() (r int, exists bool) {
+	v := m.version
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldVersion returns the old "version" field's value of the FlashSale entity.
+// If the FlashSale object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *FlashSaleMutation) OldVersion(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldVersion is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldVersion requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldVersion: %w", err)
+	}
+	return oldValue.Version, nil
+}
+
+// AddVersion adds i to the "version" field.
+func (m *FlashSaleMutation) AddVersion(i int) {
+	if m.addversion != nil {
+		*m.addversion += i
+	} else {
+		m.addversion = &i
+	}
+}
+
+// AddedVersion returns the value that was added to the "version" field in this mutation.
+func (m *FlashSaleMutation) AddedVersion() (r int, exists bool) {
+	v := m.addversion
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetVersion resets all changes to the "version" field.
+func (m *FlashSaleMutation) ResetVersion() {
+	m.version = nil
+	m.addversion = nil
+}
+
+// SetCreatedAt sets the "created_at" field.
+func (m *FlashSaleMutation) SetCreatedAt(t time.Time) {
+	m.created_at = &t
+}
+
+// CreatedAt returns the value of the "created_at" field in the mutation.
+func (m *FlashSaleMutation) CreatedAt() (r time.Time, exists bool) {
+	v := m.created_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCreatedAt returns the old "created_at" field's value of the FlashSale entity.
+// If the FlashSale object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *FlashSaleMutation) OldCreatedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCreatedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCreatedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCreatedAt: %w", err)
+	}
+	return oldValue.CreatedAt, nil
+}
+
+// ResetCreatedAt resets all changes to the "created_at" field.
+func (m *FlashSaleMutation) ResetCreatedAt() {
+	m.created_at = nil
+}
+
+// SetUpdatedAt sets the "updated_at" field.
+func (m *FlashSaleMutation) SetUpdatedAt(t time.Time) {
+	m.updated_at = &t
+}
+
+// UpdatedAt returns the value of the "updated_at" field in the mutation.
+func (m *FlashSaleMutation) UpdatedAt() (r time.Time, exists bool) {
+	v := m.updated_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldUpdatedAt returns the old "updated_at" field's value of the FlashSale entity.
+// If the FlashSale object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *FlashSaleMutation) OldUpdatedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldUpdatedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldUpdatedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldUpdatedAt: %w", err)
+	}
+	return oldValue.UpdatedAt, nil
+}
+
+// ResetUpdatedAt resets all changes to the "updated_at" field.
+func (m *FlashSaleMutation) ResetUpdatedAt() {
+	m.updated_at = nil
+}
+
+// Where appends a list predicates to the FlashSaleMutation builder.
+func (m *FlashSaleMutation) Where(ps ...predicate.FlashSale) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the FlashSaleMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *FlashSaleMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.FlashSale, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *FlashSaleMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *FlashSaleMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (FlashSale).
+func (m *FlashSaleMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *FlashSaleMutation) Fields() []string {
+	fields := make([]string, 0, 16)
+	if m.status != nil {
+		fields = append(fields, flashsale.FieldStatus)
+	}
+	if m.language != nil {
+		fields = append(fields, flashsale.FieldLanguage)
+	}
+	if m.texts != nil {
+		fields = append(fields, flashsale.FieldTexts)
+	}
+	if m.starts_at != nil {
+		fields = append(fields, flashsale.FieldStartsAt)
+	}
+	if m.ends_at != nil {
+		fields = append(fields, flashsale.FieldEndsAt)
+	}
+	if m.kind != nil {
+		fields = append(fields, flashsale.FieldKind)
+	}
+	if m.basis_points != nil {
+		fields = append(fields, flashsale.FieldBasisPoints)
+	}
+	if m.prices != nil {
+		fields = append(fields, flashsale.FieldPrices)
+	}
+	if m.scope != nil {
+		fields = append(fields, flashsale.FieldScope)
+	}
+	if m.recurrence != nil {
+		fields = append(fields, flashsale.FieldRecurrence)
+	}
+	if m.stock != nil {
+		fields = append(fields, flashsale.FieldStock)
+	}
+	if m.per_shopper != nil {
+		fields = append(fields, flashsale.FieldPerShopper)
+	}
+	if m.ended_at != nil {
+		fields = append(fields, flashsale.FieldEndedAt)
+	}
+	if m.version != nil {
+		fields = append(fields, flashsale.FieldVersion)
+	}
+	if m.created_at != nil {
+		fields = append(fields, flashsale.FieldCreatedAt)
+	}
+	if m.updated_at != nil {
+		fields = append(fields, flashsale.FieldUpdatedAt)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *FlashSaleMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case flashsale.FieldStatus:
+		return m.Status()
+	case flashsale.FieldLanguage:
+		return m.Language()
+	case flashsale.FieldTexts:
+		return m.Texts()
+	case flashsale.FieldStartsAt:
+		return m.StartsAt()
+	case flashsale.FieldEndsAt:
+		return m.EndsAt()
+	case flashsale.FieldKind:
+		return m.Kind()
+	case flashsale.FieldBasisPoints:
+		return m.BasisPoints()
+	case flashsale.FieldPrices:
+		return m.Prices()
+	case flashsale.FieldScope:
+		return m.Scope()
+	case flashsale.FieldRecurrence:
+		return m.Recurrence()
+	case flashsale.FieldStock:
+		return m.Stock()
+	case flashsale.FieldPerShopper:
+		return m.PerShopper()
+	case flashsale.FieldEndedAt:
+		return m.EndedAt()
+	case flashsale.FieldVersion:
+		return m.Version()
+	case flashsale.FieldCreatedAt:
+		return m.CreatedAt()
+	case flashsale.FieldUpdatedAt:
+		return m.UpdatedAt()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *FlashSaleMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case flashsale.FieldStatus:
+		return m.OldStatus(ctx)
+	case flashsale.FieldLanguage:
+		return m.OldLanguage(ctx)
+	case flashsale.FieldTexts:
+		return m.OldTexts(ctx)
+	case flashsale.FieldStartsAt:
+		return m.OldStartsAt(ctx)
+	case flashsale.FieldEndsAt:
+		return m.OldEndsAt(ctx)
+	case flashsale.FieldKind:
+		return m.OldKind(ctx)
+	case flashsale.FieldBasisPoints:
+		return m.OldBasisPoints(ctx)
+	case flashsale.FieldPrices:
+		return m.OldPrices(ctx)
+	case flashsale.FieldScope:
+		return m.OldScope(ctx)
+	case flashsale.FieldRecurrence:
+		return m.OldRecurrence(ctx)
+	case flashsale.FieldStock:
+		return m.OldStock(ctx)
+	case flashsale.FieldPerShopper:
+		return m.OldPerShopper(ctx)
+	case flashsale.FieldEndedAt:
+		return m.OldEndedAt(ctx)
+	case flashsale.FieldVersion:
+		return m.OldVersion(ctx)
+	case flashsale.FieldCreatedAt:
+		return m.OldCreatedAt(ctx)
+	case flashsale.FieldUpdatedAt:
+		return m.OldUpdatedAt(ctx)
+	}
+	return nil, fmt.Errorf("unknown FlashSale field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *FlashSaleMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case flashsale.FieldStatus:
+		v, ok := value.(flashsale.Status)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetStatus(v)
+		return nil
+	case flashsale.FieldLanguage:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetLanguage(v)
+		return nil
+	case flashsale.FieldTexts:
+		v, ok := value.(map[string]schema.Text)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetTexts(v)
+		return nil
+	case flashsale.FieldStartsAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetStartsAt(v)
+		return nil
+	case flashsale.FieldEndsAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetEndsAt(v)
+		return nil
+	case flashsale.FieldKind:
+		v, ok := value.(flashsale.Kind)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetKind(v)
+		return nil
+	case flashsale.FieldBasisPoints:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetBasisPoints(v)
+		return nil
+	case flashsale.FieldPrices:
+		v, ok := value.(schema.Prices)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetPrices(v)
+		return nil
+	case flashsale.FieldScope:
+		v, ok := value.(schema.Scope)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetScope(v)
+		return nil
+	case flashsale.FieldRecurrence:
+		v, ok := value.(*schema.Recurrence)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetRecurrence(v)
+		return nil
+	case flashsale.FieldStock:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetStock(v)
+		return nil
+	case flashsale.FieldPerShopper:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetPerShopper(v)
+		return nil
+	case flashsale.FieldEndedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetEndedAt(v)
+		return nil
+	case flashsale.FieldVersion:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetVersion(v)
+		return nil
+	case flashsale.FieldCreatedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCreatedAt(v)
+		return nil
+	case flashsale.FieldUpdatedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetUpdatedAt(v)
+		return nil
+	}
+	return fmt.Errorf("unknown FlashSale field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *FlashSaleMutation) AddedFields() []string {
+	var fields []string
+	if m.addbasis_points != nil {
+		fields = append(fields, flashsale.FieldBasisPoints)
+	}
+	if m.addstock != nil {
+		fields = append(fields, flashsale.FieldStock)
+	}
+	if m.addper_shopper != nil {
+		fields = append(fields, flashsale.FieldPerShopper)
+	}
+	if m.addversion != nil {
+		fields = append(fields, flashsale.FieldVersion)
+	}
+	return fields
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *FlashSaleMutation) AddedField(name string) (ent.Value, bool) {
+	switch name {
+	case flashsale.FieldBasisPoints:
+		return m.AddedBasisPoints()
+	case flashsale.FieldStock:
+		return m.AddedStock()
+	case flashsale.FieldPerShopper:
+		return m.AddedPerShopper()
+	case flashsale.FieldVersion:
+		return m.AddedVersion()
+	}
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *FlashSaleMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	case flashsale.FieldBasisPoints:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddBasisPoints(v)
+		return nil
+	case flashsale.FieldStock:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddStock(v)
+		return nil
+	case flashsale.FieldPerShopper:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddPerShopper(v)
+		return nil
+	case flashsale.FieldVersion:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddVersion(v)
+		return nil
+	}
+	return fmt.Errorf("unknown FlashSale numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *FlashSaleMutation) ClearedFields() []string {
+	var fields []string
+	if m.FieldCleared(flashsale.FieldEndsAt) {
+		fields = append(fields, flashsale.FieldEndsAt)
+	}
+	if m.FieldCleared(flashsale.FieldRecurrence) {
+		fields = append(fields, flashsale.FieldRecurrence)
+	}
+	if m.FieldCleared(flashsale.FieldStock) {
+		fields = append(fields, flashsale.FieldStock)
+	}
+	if m.FieldCleared(flashsale.FieldPerShopper) {
+		fields = append(fields, flashsale.FieldPerShopper)
+	}
+	if m.FieldCleared(flashsale.FieldEndedAt) {
+		fields = append(fields, flashsale.FieldEndedAt)
+	}
+	return fields
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *FlashSaleMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *FlashSaleMutation) ClearField(name string) error {
+	switch name {
+	case flashsale.FieldEndsAt:
+		m.ClearEndsAt()
+		return nil
+	case flashsale.FieldRecurrence:
+		m.ClearRecurrence()
+		return nil
+	case flashsale.FieldStock:
+		m.ClearStock()
+		return nil
+	case flashsale.FieldPerShopper:
+		m.ClearPerShopper()
+		return nil
+	case flashsale.FieldEndedAt:
+		m.ClearEndedAt()
+		return nil
+	}
+	return fmt.Errorf("unknown FlashSale nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *FlashSaleMutation) ResetField(name string) error {
+	switch name {
+	case flashsale.FieldStatus:
+		m.ResetStatus()
+		return nil
+	case flashsale.FieldLanguage:
+		m.ResetLanguage()
+		return nil
+	case flashsale.FieldTexts:
+		m.ResetTexts()
+		return nil
+	case flashsale.FieldStartsAt:
+		m.ResetStartsAt()
+		return nil
+	case flashsale.FieldEndsAt:
+		m.ResetEndsAt()
+		return nil
+	case flashsale.FieldKind:
+		m.ResetKind()
+		return nil
+	case flashsale.FieldBasisPoints:
+		m.ResetBasisPoints()
+		return nil
+	case flashsale.FieldPrices:
+		m.ResetPrices()
+		return nil
+	case flashsale.FieldScope:
+		m.ResetScope()
+		return nil
+	case flashsale.FieldRecurrence:
+		m.ResetRecurrence()
+		return nil
+	case flashsale.FieldStock:
+		m.ResetStock()
+		return nil
+	case flashsale.FieldPerShopper:
+		m.ResetPerShopper()
+		return nil
+	case flashsale.FieldEndedAt:
+		m.ResetEndedAt()
+		return nil
+	case flashsale.FieldVersion:
+		m.ResetVersion()
+		return nil
+	case flashsale.FieldCreatedAt:
+		m.ResetCreatedAt()
+		return nil
+	case flashsale.FieldUpdatedAt:
+		m.ResetUpdatedAt()
+		return nil
+	}
+	return fmt.Errorf("unknown FlashSale field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *FlashSaleMutation) AddedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *FlashSaleMutation) AddedIDs(name string) []ent.Value {
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *FlashSaleMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *FlashSaleMutation) RemovedIDs(name string) []ent.Value {
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *FlashSaleMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *FlashSaleMutation) EdgeCleared(name string) bool {
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *FlashSaleMutation) ClearEdge(name string) error {
+	return fmt.Errorf("unknown FlashSale unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *FlashSaleMutation) ResetEdge(name string) error {
+	return fmt.Errorf("unknown FlashSale edge %s", name)
 }
 
 // IdempotencyKeyMutation represents an operation that mutates the IdempotencyKey nodes in the graph.
@@ -3864,6 +9086,2305 @@ func (m *IdempotencyKeyMutation) ResetEdge(name string) error {
 		return nil
 	}
 	return fmt.Errorf("unknown IdempotencyKey edge %s", name)
+}
+
+// LineAdjustmentMutation represents an operation that mutates the LineAdjustment nodes in the graph.
+type LineAdjustmentMutation struct {
+	config
+	op            Op
+	typ           string
+	id            *uuid.UUID
+	position      *int
+	addposition   *int
+	kind          *lineadjustment.Kind
+	source_id     *uuid.UUID
+	round         *int64
+	addround      *int64
+	language      *string
+	names         *map[string]string
+	amount        *money.Amount
+	addamount     *money.Amount
+	units         *int64
+	addunits      *int64
+	clearedFields map[string]struct{}
+	line          *uuid.UUID
+	clearedline   bool
+	done          bool
+	oldValue      func(context.Context) (*LineAdjustment, error)
+	predicates    []predicate.LineAdjustment
+}
+
+var _ ent.Mutation = (*LineAdjustmentMutation)(nil)
+
+// lineadjustmentOption allows management of the mutation configuration using functional options.
+type lineadjustmentOption func(*LineAdjustmentMutation)
+
+// newLineAdjustmentMutation creates new mutation for the LineAdjustment entity.
+func newLineAdjustmentMutation(c config, op Op, opts ...lineadjustmentOption) *LineAdjustmentMutation {
+	m := &LineAdjustmentMutation{
+		config:        c,
+		op:            op,
+		typ:           TypeLineAdjustment,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withLineAdjustmentID sets the ID field of the mutation.
+func withLineAdjustmentID(id uuid.UUID) lineadjustmentOption {
+	return func(m *LineAdjustmentMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *LineAdjustment
+		)
+		m.oldValue = func(ctx context.Context) (*LineAdjustment, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().LineAdjustment.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withLineAdjustment sets the old LineAdjustment of the mutation.
+func withLineAdjustment(node *LineAdjustment) lineadjustmentOption {
+	return func(m *LineAdjustmentMutation) {
+		m.oldValue = func(context.Context) (*LineAdjustment, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m LineAdjustmentMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m LineAdjustmentMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("ent: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// SetID sets the value of the id field. Note that this
+// operation is only accepted on creation of LineAdjustment entities.
+func (m *LineAdjustmentMutation) SetID(id uuid.UUID) {
+	m.id = &id
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *LineAdjustmentMutation) ID() (id uuid.UUID, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *LineAdjustmentMutation) IDs(ctx context.Context) ([]uuid.UUID, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []uuid.UUID{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().LineAdjustment.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetLineID sets the "line_id" field.
+func (m *LineAdjustmentMutation) SetLineID(u uuid.UUID) {
+	m.line = &u
+}
+
+// LineID returns the value of the "line_id" field in the mutation.
+func (m *LineAdjustmentMutation) LineID() (r uuid.UUID, exists bool) {
+	v := m.line
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldLineID returns the old "line_id" field's value of the LineAdjustment entity.
+// If the LineAdjustment object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *LineAdjustmentMutation) OldLineID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldLineID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldLineID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldLineID: %w", err)
+	}
+	return oldValue.LineID, nil
+}
+
+// ResetLineID resets all changes to the "line_id" field.
+func (m *LineAdjustmentMutation) ResetLineID() {
+	m.line = nil
+}
+
+// SetPosition sets the "position" field.
+func (m *LineAdjustmentMutation) SetPosition(i int) {
+	m.position = &i
+	m.addposition = nil
+}
+
+// Position returns the value of the "position" field in the mutation.
+func (m *LineAdjustmentMutation) Position() (r int, exists bool) {
+	v := m.position
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldPosition returns the old "position" field's value of the LineAdjustment entity.
+// If the LineAdjustment object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *LineAdjustmentMutation) OldPosition(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldPosition is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldPosition requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldPosition: %w", err)
+	}
+	return oldValue.Position, nil
+}
+
+// AddPosition adds i to the "position" field.
+func (m *LineAdjustmentMutation) AddPosition(i int) {
+	if m.addposition != nil {
+		*m.addposition += i
+	} else {
+		m.addposition = &i
+	}
+}
+
+// AddedPosition returns the value that was added to the "position" field in this mutation.
+func (m *LineAdjustmentMutation) AddedPosition() (r int, exists bool) {
+	v := m.addposition
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetPosition resets all changes to the "position" field.
+func (m *LineAdjustmentMutation) ResetPosition() {
+	m.position = nil
+	m.addposition = nil
+}
+
+// SetKind sets the "kind" field.
+func (m *LineAdjustmentMutation) SetKind(l lineadjustment.Kind) {
+	m.kind = &l
+}
+
+// Kind returns the value of the "kind" field in the mutation.
+func (m *LineAdjustmentMutation) Kind() (r lineadjustment.Kind, exists bool) {
+	v := m.kind
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldKind returns the old "kind" field's value of the LineAdjustment entity.
+// If the LineAdjustment object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *LineAdjustmentMutation) OldKind(ctx context.Context) (v lineadjustment.Kind, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldKind is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldKind requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldKind: %w", err)
+	}
+	return oldValue.Kind, nil
+}
+
+// ResetKind resets all changes to the "kind" field.
+func (m *LineAdjustmentMutation) ResetKind() {
+	m.kind = nil
+}
+
+// SetSourceID sets the "source_id" field.
+func (m *LineAdjustmentMutation) SetSourceID(u uuid.UUID) {
+	m.source_id = &u
+}
+
+// SourceID returns the value of the "source_id" field in the mutation.
+func (m *LineAdjustmentMutation) SourceID() (r uuid.UUID, exists bool) {
+	v := m.source_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldSourceID returns the old "source_id" field's value of the LineAdjustment entity.
+// If the LineAdjustment object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *LineAdjustmentMutation) OldSourceID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldSourceID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldSourceID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldSourceID: %w", err)
+	}
+	return oldValue.SourceID, nil
+}
+
+// ResetSourceID resets all changes to the "source_id" field.
+func (m *LineAdjustmentMutation) ResetSourceID() {
+	m.source_id = nil
+}
+
+// SetRound sets the "round" field.
+func (m *LineAdjustmentMutation) SetRound(i int64) {
+	m.round = &i
+	m.addround = nil
+}
+
+// Round returns the value of the "round" field in the mutation.
+func (m *LineAdjustmentMutation) Round() (r int64, exists bool) {
+	v := m.round
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldRound returns the old "round" field's value of the LineAdjustment entity.
+// If the LineAdjustment object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *LineAdjustmentMutation) OldRound(ctx context.Context) (v int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldRound is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldRound requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldRound: %w", err)
+	}
+	return oldValue.Round, nil
+}
+
+// AddRound adds i to the "round" field.
+func (m *LineAdjustmentMutation) AddRound(i int64) {
+	if m.addround != nil {
+		*m.addround += i
+	} else {
+		m.addround = &i
+	}
+}
+
+// AddedRound returns the value that was added to the "round" field in this mutation.
+func (m *LineAdjustmentMutation) AddedRound() (r int64, exists bool) {
+	v := m.addround
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetRound resets all changes to the "round" field.
+func (m *LineAdjustmentMutation) ResetRound() {
+	m.round = nil
+	m.addround = nil
+}
+
+// SetLanguage sets the "language" field.
+func (m *LineAdjustmentMutation) SetLanguage(s string) {
+	m.language = &s
+}
+
+// Language returns the value of the "language" field in the mutation.
+func (m *LineAdjustmentMutation) Language() (r string, exists bool) {
+	v := m.language
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldLanguage returns the old "language" field's value of the LineAdjustment entity.
+// If the LineAdjustment object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *LineAdjustmentMutation) OldLanguage(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldLanguage is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldLanguage requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldLanguage: %w", err)
+	}
+	return oldValue.Language, nil
+}
+
+// ResetLanguage resets all changes to the "language" field.
+func (m *LineAdjustmentMutation) ResetLanguage() {
+	m.language = nil
+}
+
+// SetNames sets the "names" field.
+func (m *LineAdjustmentMutation) SetNames(value map[string]string) {
+	m.names = &value
+}
+
+// Names returns the value of the "names" field in the mutation.
+func (m *LineAdjustmentMutation) Names() (r map[string]string, exists bool) {
+	v := m.names
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldNames returns the old "names" field's value of the LineAdjustment entity.
+// If the LineAdjustment object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *LineAdjustmentMutation) OldNames(ctx context.Context) (v map[string]string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldNames is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldNames requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldNames: %w", err)
+	}
+	return oldValue.Names, nil
+}
+
+// ResetNames resets all changes to the "names" field.
+func (m *LineAdjustmentMutation) ResetNames() {
+	m.names = nil
+}
+
+// SetAmount sets the "amount" field.
+func (m *LineAdjustmentMutation) SetAmount(value money.Amount) {
+	m.amount = &value
+	m.addamount = nil
+}
+
+// Amount returns the value of the "amount" field in the mutation.
+func (m *LineAdjustmentMutation) Amount() (r money.Amount, exists bool) {
+	v := m.amount
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldAmount returns the old "amount" field's value of the LineAdjustment entity.
+// If the LineAdjustment object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *LineAdjustmentMutation) OldAmount(ctx context.Context) (v money.Amount, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldAmount is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldAmount requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldAmount: %w", err)
+	}
+	return oldValue.Amount, nil
+}
+
+// AddAmount adds value to the "amount" field.
+func (m *LineAdjustmentMutation) AddAmount(value money.Amount) {
+	if m.addamount != nil {
+		*m.addamount += value
+	} else {
+		m.addamount = &value
+	}
+}
+
+// AddedAmount returns the value that was added to the "amount" field in this mutation.
+func (m *LineAdjustmentMutation) AddedAmount() (r money.Amount, exists bool) {
+	v := m.addamount
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetAmount resets all changes to the "amount" field.
+func (m *LineAdjustmentMutation) ResetAmount() {
+	m.amount = nil
+	m.addamount = nil
+}
+
+// SetUnits sets the "units" field.
+func (m *LineAdjustmentMutation) SetUnits(i int64) {
+	m.units = &i
+	m.addunits = nil
+}
+
+// Units returns the value of the "units" field in the mutation.
+func (m *LineAdjustmentMutation) Units() (r int64, exists bool) {
+	v := m.units
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldUnits returns the old "units" field's value of the LineAdjustment entity.
+// If the LineAdjustment object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *LineAdjustmentMutation) OldUnits(ctx context.Context) (v int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldUnits is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldUnits requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldUnits: %w", err)
+	}
+	return oldValue.Units, nil
+}
+
+// AddUnits adds i to the "units" field.
+func (m *LineAdjustmentMutation) AddUnits(i int64) {
+	if m.addunits != nil {
+		*m.addunits += i
+	} else {
+		m.addunits = &i
+	}
+}
+
+// AddedUnits returns the value that was added to the "units" field in this mutation.
+func (m *LineAdjustmentMutation) AddedUnits() (r int64, exists bool) {
+	v := m.addunits
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetUnits resets all changes to the "units" field.
+func (m *LineAdjustmentMutation) ResetUnits() {
+	m.units = nil
+	m.addunits = nil
+}
+
+// ClearLine clears the "line" edge to the PurchaseLine entity.
+func (m *LineAdjustmentMutation) ClearLine() {
+	m.clearedline = true
+	m.clearedFields[lineadjustment.FieldLineID] = struct{}{}
+}
+
+// LineCleared reports if the "line" edge to the PurchaseLine entity was cleared.
+func (m *LineAdjustmentMutation) LineCleared() bool {
+	return m.clearedline
+}
+
+// LineIDs returns the "line" edge IDs in the mutation.
+// Note that IDs always returns len(IDs) <= 1 for unique edges, and you should use
+// LineID instead. It exists only for internal usage by the builders.
+func (m *LineAdjustmentMutation) LineIDs() (ids []uuid.UUID) {
+	if id := m.line; id != nil {
+		ids = append(ids, *id)
+	}
+	return
+}
+
+// ResetLine resets all changes to the "line" edge.
+func (m *LineAdjustmentMutation) ResetLine() {
+	m.line = nil
+	m.clearedline = false
+}
+
+// Where appends a list predicates to the LineAdjustmentMutation builder.
+func (m *LineAdjustmentMutation) Where(ps ...predicate.LineAdjustment) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the LineAdjustmentMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *LineAdjustmentMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.LineAdjustment, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *LineAdjustmentMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *LineAdjustmentMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (LineAdjustment).
+func (m *LineAdjustmentMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *LineAdjustmentMutation) Fields() []string {
+	fields := make([]string, 0, 9)
+	if m.line != nil {
+		fields = append(fields, lineadjustment.FieldLineID)
+	}
+	if m.position != nil {
+		fields = append(fields, lineadjustment.FieldPosition)
+	}
+	if m.kind != nil {
+		fields = append(fields, lineadjustment.FieldKind)
+	}
+	if m.source_id != nil {
+		fields = append(fields, lineadjustment.FieldSourceID)
+	}
+	if m.round != nil {
+		fields = append(fields, lineadjustment.FieldRound)
+	}
+	if m.language != nil {
+		fields = append(fields, lineadjustment.FieldLanguage)
+	}
+	if m.names != nil {
+		fields = append(fields, lineadjustment.FieldNames)
+	}
+	if m.amount != nil {
+		fields = append(fields, lineadjustment.FieldAmount)
+	}
+	if m.units != nil {
+		fields = append(fields, lineadjustment.FieldUnits)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *LineAdjustmentMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case lineadjustment.FieldLineID:
+		return m.LineID()
+	case lineadjustment.FieldPosition:
+		return m.Position()
+	case lineadjustment.FieldKind:
+		return m.Kind()
+	case lineadjustment.FieldSourceID:
+		return m.SourceID()
+	case lineadjustment.FieldRound:
+		return m.Round()
+	case lineadjustment.FieldLanguage:
+		return m.Language()
+	case lineadjustment.FieldNames:
+		return m.Names()
+	case lineadjustment.FieldAmount:
+		return m.Amount()
+	case lineadjustment.FieldUnits:
+		return m.Units()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *LineAdjustmentMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case lineadjustment.FieldLineID:
+		return m.OldLineID(ctx)
+	case lineadjustment.FieldPosition:
+		return m.OldPosition(ctx)
+	case lineadjustment.FieldKind:
+		return m.OldKind(ctx)
+	case lineadjustment.FieldSourceID:
+		return m.OldSourceID(ctx)
+	case lineadjustment.FieldRound:
+		return m.OldRound(ctx)
+	case lineadjustment.FieldLanguage:
+		return m.OldLanguage(ctx)
+	case lineadjustment.FieldNames:
+		return m.OldNames(ctx)
+	case lineadjustment.FieldAmount:
+		return m.OldAmount(ctx)
+	case lineadjustment.FieldUnits:
+		return m.OldUnits(ctx)
+	}
+	return nil, fmt.Errorf("unknown LineAdjustment field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *LineAdjustmentMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case lineadjustment.FieldLineID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetLineID(v)
+		return nil
+	case lineadjustment.FieldPosition:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetPosition(v)
+		return nil
+	case lineadjustment.FieldKind:
+		v, ok := value.(lineadjustment.Kind)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetKind(v)
+		return nil
+	case lineadjustment.FieldSourceID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetSourceID(v)
+		return nil
+	case lineadjustment.FieldRound:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetRound(v)
+		return nil
+	case lineadjustment.FieldLanguage:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetLanguage(v)
+		return nil
+	case lineadjustment.FieldNames:
+		v, ok := value.(map[string]string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetNames(v)
+		return nil
+	case lineadjustment.FieldAmount:
+		v, ok := value.(money.Amount)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetAmount(v)
+		return nil
+	case lineadjustment.FieldUnits:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetUnits(v)
+		return nil
+	}
+	return fmt.Errorf("unknown LineAdjustment field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *LineAdjustmentMutation) AddedFields() []string {
+	var fields []string
+	if m.addposition != nil {
+		fields = append(fields, lineadjustment.FieldPosition)
+	}
+	if m.addround != nil {
+		fields = append(fields, lineadjustment.FieldRound)
+	}
+	if m.addamount != nil {
+		fields = append(fields, lineadjustment.FieldAmount)
+	}
+	if m.addunits != nil {
+		fields = append(fields, lineadjustment.FieldUnits)
+	}
+	return fields
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *LineAdjustmentMutation) AddedField(name string) (ent.Value, bool) {
+	switch name {
+	case lineadjustment.FieldPosition:
+		return m.AddedPosition()
+	case lineadjustment.FieldRound:
+		return m.AddedRound()
+	case lineadjustment.FieldAmount:
+		return m.AddedAmount()
+	case lineadjustment.FieldUnits:
+		return m.AddedUnits()
+	}
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *LineAdjustmentMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	case lineadjustment.FieldPosition:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddPosition(v)
+		return nil
+	case lineadjustment.FieldRound:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddRound(v)
+		return nil
+	case lineadjustment.FieldAmount:
+		v, ok := value.(money.Amount)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddAmount(v)
+		return nil
+	case lineadjustment.FieldUnits:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddUnits(v)
+		return nil
+	}
+	return fmt.Errorf("unknown LineAdjustment numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *LineAdjustmentMutation) ClearedFields() []string {
+	return nil
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *LineAdjustmentMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *LineAdjustmentMutation) ClearField(name string) error {
+	return fmt.Errorf("unknown LineAdjustment nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *LineAdjustmentMutation) ResetField(name string) error {
+	switch name {
+	case lineadjustment.FieldLineID:
+		m.ResetLineID()
+		return nil
+	case lineadjustment.FieldPosition:
+		m.ResetPosition()
+		return nil
+	case lineadjustment.FieldKind:
+		m.ResetKind()
+		return nil
+	case lineadjustment.FieldSourceID:
+		m.ResetSourceID()
+		return nil
+	case lineadjustment.FieldRound:
+		m.ResetRound()
+		return nil
+	case lineadjustment.FieldLanguage:
+		m.ResetLanguage()
+		return nil
+	case lineadjustment.FieldNames:
+		m.ResetNames()
+		return nil
+	case lineadjustment.FieldAmount:
+		m.ResetAmount()
+		return nil
+	case lineadjustment.FieldUnits:
+		m.ResetUnits()
+		return nil
+	}
+	return fmt.Errorf("unknown LineAdjustment field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *LineAdjustmentMutation) AddedEdges() []string {
+	edges := make([]string, 0, 1)
+	if m.line != nil {
+		edges = append(edges, lineadjustment.EdgeLine)
+	}
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *LineAdjustmentMutation) AddedIDs(name string) []ent.Value {
+	switch name {
+	case lineadjustment.EdgeLine:
+		if id := m.line; id != nil {
+			return []ent.Value{*id}
+		}
+	}
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *LineAdjustmentMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 1)
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *LineAdjustmentMutation) RemovedIDs(name string) []ent.Value {
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *LineAdjustmentMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 1)
+	if m.clearedline {
+		edges = append(edges, lineadjustment.EdgeLine)
+	}
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *LineAdjustmentMutation) EdgeCleared(name string) bool {
+	switch name {
+	case lineadjustment.EdgeLine:
+		return m.clearedline
+	}
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *LineAdjustmentMutation) ClearEdge(name string) error {
+	switch name {
+	case lineadjustment.EdgeLine:
+		m.ClearLine()
+		return nil
+	}
+	return fmt.Errorf("unknown LineAdjustment unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *LineAdjustmentMutation) ResetEdge(name string) error {
+	switch name {
+	case lineadjustment.EdgeLine:
+		m.ResetLine()
+		return nil
+	}
+	return fmt.Errorf("unknown LineAdjustment edge %s", name)
+}
+
+// OfferStockMutation represents an operation that mutates the OfferStock nodes in the graph.
+type OfferStockMutation struct {
+	config
+	op            Op
+	typ           string
+	id            *uuid.UUID
+	offer_id      *uuid.UUID
+	round         *int64
+	addround      *int64
+	taken         *int64
+	addtaken      *int64
+	most          *int64
+	addmost       *int64
+	closed        *bool
+	clearedFields map[string]struct{}
+	done          bool
+	oldValue      func(context.Context) (*OfferStock, error)
+	predicates    []predicate.OfferStock
+}
+
+var _ ent.Mutation = (*OfferStockMutation)(nil)
+
+// offerstockOption allows management of the mutation configuration using functional options.
+type offerstockOption func(*OfferStockMutation)
+
+// newOfferStockMutation creates new mutation for the OfferStock entity.
+func newOfferStockMutation(c config, op Op, opts ...offerstockOption) *OfferStockMutation {
+	m := &OfferStockMutation{
+		config:        c,
+		op:            op,
+		typ:           TypeOfferStock,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withOfferStockID sets the ID field of the mutation.
+func withOfferStockID(id uuid.UUID) offerstockOption {
+	return func(m *OfferStockMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *OfferStock
+		)
+		m.oldValue = func(ctx context.Context) (*OfferStock, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().OfferStock.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withOfferStock sets the old OfferStock of the mutation.
+func withOfferStock(node *OfferStock) offerstockOption {
+	return func(m *OfferStockMutation) {
+		m.oldValue = func(context.Context) (*OfferStock, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m OfferStockMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m OfferStockMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("ent: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// SetID sets the value of the id field. Note that this
+// operation is only accepted on creation of OfferStock entities.
+func (m *OfferStockMutation) SetID(id uuid.UUID) {
+	m.id = &id
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *OfferStockMutation) ID() (id uuid.UUID, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *OfferStockMutation) IDs(ctx context.Context) ([]uuid.UUID, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []uuid.UUID{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().OfferStock.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetOfferID sets the "offer_id" field.
+func (m *OfferStockMutation) SetOfferID(u uuid.UUID) {
+	m.offer_id = &u
+}
+
+// OfferID returns the value of the "offer_id" field in the mutation.
+func (m *OfferStockMutation) OfferID() (r uuid.UUID, exists bool) {
+	v := m.offer_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldOfferID returns the old "offer_id" field's value of the OfferStock entity.
+// If the OfferStock object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *OfferStockMutation) OldOfferID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldOfferID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldOfferID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldOfferID: %w", err)
+	}
+	return oldValue.OfferID, nil
+}
+
+// ResetOfferID resets all changes to the "offer_id" field.
+func (m *OfferStockMutation) ResetOfferID() {
+	m.offer_id = nil
+}
+
+// SetRound sets the "round" field.
+func (m *OfferStockMutation) SetRound(i int64) {
+	m.round = &i
+	m.addround = nil
+}
+
+// Round returns the value of the "round" field in the mutation.
+func (m *OfferStockMutation) Round() (r int64, exists bool) {
+	v := m.round
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldRound returns the old "round" field's value of the OfferStock entity.
+// If the OfferStock object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *OfferStockMutation) OldRound(ctx context.Context) (v int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldRound is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldRound requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldRound: %w", err)
+	}
+	return oldValue.Round, nil
+}
+
+// AddRound adds i to the "round" field.
+func (m *OfferStockMutation) AddRound(i int64) {
+	if m.addround != nil {
+		*m.addround += i
+	} else {
+		m.addround = &i
+	}
+}
+
+// AddedRound returns the value that was added to the "round" field in this mutation.
+func (m *OfferStockMutation) AddedRound() (r int64, exists bool) {
+	v := m.addround
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetRound resets all changes to the "round" field.
+func (m *OfferStockMutation) ResetRound() {
+	m.round = nil
+	m.addround = nil
+}
+
+// SetTaken sets the "taken" field.
+func (m *OfferStockMutation) SetTaken(i int64) {
+	m.taken = &i
+	m.addtaken = nil
+}
+
+// Taken returns the value of the "taken" field in the mutation.
+func (m *OfferStockMutation) Taken() (r int64, exists bool) {
+	v := m.taken
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldTaken returns the old "taken" field's value of the OfferStock entity.
+// If the OfferStock object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *OfferStockMutation) OldTaken(ctx context.Context) (v int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldTaken is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldTaken requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldTaken: %w", err)
+	}
+	return oldValue.Taken, nil
+}
+
+// AddTaken adds i to the "taken" field.
+func (m *OfferStockMutation) AddTaken(i int64) {
+	if m.addtaken != nil {
+		*m.addtaken += i
+	} else {
+		m.addtaken = &i
+	}
+}
+
+// AddedTaken returns the value that was added to the "taken" field in this mutation.
+func (m *OfferStockMutation) AddedTaken() (r int64, exists bool) {
+	v := m.addtaken
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetTaken resets all changes to the "taken" field.
+func (m *OfferStockMutation) ResetTaken() {
+	m.taken = nil
+	m.addtaken = nil
+}
+
+// SetMost sets the "most" field.
+func (m *OfferStockMutation) SetMost(i int64) {
+	m.most = &i
+	m.addmost = nil
+}
+
+// Most returns the value of the "most" field in the mutation.
+func (m *OfferStockMutation) Most() (r int64, exists bool) {
+	v := m.most
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldMost returns the old "most" field's value of the OfferStock entity.
+// If the OfferStock object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *OfferStockMutation) OldMost(ctx context.Context) (v *int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldMost is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldMost requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldMost: %w", err)
+	}
+	return oldValue.Most, nil
+}
+
+// AddMost adds i to the "most" field.
+func (m *OfferStockMutation) AddMost(i int64) {
+	if m.addmost != nil {
+		*m.addmost += i
+	} else {
+		m.addmost = &i
+	}
+}
+
+// AddedMost returns the value that was added to the "most" field in this mutation.
+func (m *OfferStockMutation) AddedMost() (r int64, exists bool) {
+	v := m.addmost
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ClearMost clears the value of the "most" field.
+func (m *OfferStockMutation) ClearMost() {
+	m.most = nil
+	m.addmost = nil
+	m.clearedFields[offerstock.FieldMost] = struct{}{}
+}
+
+// MostCleared returns if the "most" field was cleared in this mutation.
+func (m *OfferStockMutation) MostCleared() bool {
+	_, ok := m.clearedFields[offerstock.FieldMost]
+	return ok
+}
+
+// ResetMost resets all changes to the "most" field.
+func (m *OfferStockMutation) ResetMost() {
+	m.most = nil
+	m.addmost = nil
+	delete(m.clearedFields, offerstock.FieldMost)
+}
+
+// SetClosed sets the "closed" field.
+func (m *OfferStockMutation) SetClosed(b bool) {
+	m.closed = &b
+}
+
+// Closed returns the value of the "closed" field in the mutation.
+func (m *OfferStockMutation) Closed() (r bool, exists bool) {
+	v := m.closed
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldClosed returns the old "closed" field's value of the OfferStock entity.
+// If the OfferStock object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *OfferStockMutation) OldClosed(ctx context.Context) (v bool, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldClosed is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldClosed requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldClosed: %w", err)
+	}
+	return oldValue.Closed, nil
+}
+
+// ResetClosed resets all changes to the "closed" field.
+func (m *OfferStockMutation) ResetClosed() {
+	m.closed = nil
+}
+
+// Where appends a list predicates to the OfferStockMutation builder.
+func (m *OfferStockMutation) Where(ps ...predicate.OfferStock) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the OfferStockMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *OfferStockMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.OfferStock, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *OfferStockMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *OfferStockMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (OfferStock).
+func (m *OfferStockMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *OfferStockMutation) Fields() []string {
+	fields := make([]string, 0, 5)
+	if m.offer_id != nil {
+		fields = append(fields, offerstock.FieldOfferID)
+	}
+	if m.round != nil {
+		fields = append(fields, offerstock.FieldRound)
+	}
+	if m.taken != nil {
+		fields = append(fields, offerstock.FieldTaken)
+	}
+	if m.most != nil {
+		fields = append(fields, offerstock.FieldMost)
+	}
+	if m.closed != nil {
+		fields = append(fields, offerstock.FieldClosed)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *OfferStockMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case offerstock.FieldOfferID:
+		return m.OfferID()
+	case offerstock.FieldRound:
+		return m.Round()
+	case offerstock.FieldTaken:
+		return m.Taken()
+	case offerstock.FieldMost:
+		return m.Most()
+	case offerstock.FieldClosed:
+		return m.Closed()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *OfferStockMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case offerstock.FieldOfferID:
+		return m.OldOfferID(ctx)
+	case offerstock.FieldRound:
+		return m.OldRound(ctx)
+	case offerstock.FieldTaken:
+		return m.OldTaken(ctx)
+	case offerstock.FieldMost:
+		return m.OldMost(ctx)
+	case offerstock.FieldClosed:
+		return m.OldClosed(ctx)
+	}
+	return nil, fmt.Errorf("unknown OfferStock field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *OfferStockMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case offerstock.FieldOfferID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetOfferID(v)
+		return nil
+	case offerstock.FieldRound:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetRound(v)
+		return nil
+	case offerstock.FieldTaken:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetTaken(v)
+		return nil
+	case offerstock.FieldMost:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetMost(v)
+		return nil
+	case offerstock.FieldClosed:
+		v, ok := value.(bool)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetClosed(v)
+		return nil
+	}
+	return fmt.Errorf("unknown OfferStock field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *OfferStockMutation) AddedFields() []string {
+	var fields []string
+	if m.addround != nil {
+		fields = append(fields, offerstock.FieldRound)
+	}
+	if m.addtaken != nil {
+		fields = append(fields, offerstock.FieldTaken)
+	}
+	if m.addmost != nil {
+		fields = append(fields, offerstock.FieldMost)
+	}
+	return fields
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *OfferStockMutation) AddedField(name string) (ent.Value, bool) {
+	switch name {
+	case offerstock.FieldRound:
+		return m.AddedRound()
+	case offerstock.FieldTaken:
+		return m.AddedTaken()
+	case offerstock.FieldMost:
+		return m.AddedMost()
+	}
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *OfferStockMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	case offerstock.FieldRound:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddRound(v)
+		return nil
+	case offerstock.FieldTaken:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddTaken(v)
+		return nil
+	case offerstock.FieldMost:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddMost(v)
+		return nil
+	}
+	return fmt.Errorf("unknown OfferStock numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *OfferStockMutation) ClearedFields() []string {
+	var fields []string
+	if m.FieldCleared(offerstock.FieldMost) {
+		fields = append(fields, offerstock.FieldMost)
+	}
+	return fields
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *OfferStockMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *OfferStockMutation) ClearField(name string) error {
+	switch name {
+	case offerstock.FieldMost:
+		m.ClearMost()
+		return nil
+	}
+	return fmt.Errorf("unknown OfferStock nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *OfferStockMutation) ResetField(name string) error {
+	switch name {
+	case offerstock.FieldOfferID:
+		m.ResetOfferID()
+		return nil
+	case offerstock.FieldRound:
+		m.ResetRound()
+		return nil
+	case offerstock.FieldTaken:
+		m.ResetTaken()
+		return nil
+	case offerstock.FieldMost:
+		m.ResetMost()
+		return nil
+	case offerstock.FieldClosed:
+		m.ResetClosed()
+		return nil
+	}
+	return fmt.Errorf("unknown OfferStock field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *OfferStockMutation) AddedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *OfferStockMutation) AddedIDs(name string) []ent.Value {
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *OfferStockMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *OfferStockMutation) RemovedIDs(name string) []ent.Value {
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *OfferStockMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *OfferStockMutation) EdgeCleared(name string) bool {
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *OfferStockMutation) ClearEdge(name string) error {
+	return fmt.Errorf("unknown OfferStock unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *OfferStockMutation) ResetEdge(name string) error {
+	return fmt.Errorf("unknown OfferStock edge %s", name)
+}
+
+// OfferUseMutation represents an operation that mutates the OfferUse nodes in the graph.
+type OfferUseMutation struct {
+	config
+	op            Op
+	typ           string
+	id            *uuid.UUID
+	offer_id      *uuid.UUID
+	round         *int64
+	addround      *int64
+	shopper_id    *uuid.UUID
+	taken         *int64
+	addtaken      *int64
+	most          *int64
+	addmost       *int64
+	clearedFields map[string]struct{}
+	done          bool
+	oldValue      func(context.Context) (*OfferUse, error)
+	predicates    []predicate.OfferUse
+}
+
+var _ ent.Mutation = (*OfferUseMutation)(nil)
+
+// offeruseOption allows management of the mutation configuration using functional options.
+type offeruseOption func(*OfferUseMutation)
+
+// newOfferUseMutation creates new mutation for the OfferUse entity.
+func newOfferUseMutation(c config, op Op, opts ...offeruseOption) *OfferUseMutation {
+	m := &OfferUseMutation{
+		config:        c,
+		op:            op,
+		typ:           TypeOfferUse,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withOfferUseID sets the ID field of the mutation.
+func withOfferUseID(id uuid.UUID) offeruseOption {
+	return func(m *OfferUseMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *OfferUse
+		)
+		m.oldValue = func(ctx context.Context) (*OfferUse, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().OfferUse.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withOfferUse sets the old OfferUse of the mutation.
+func withOfferUse(node *OfferUse) offeruseOption {
+	return func(m *OfferUseMutation) {
+		m.oldValue = func(context.Context) (*OfferUse, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m OfferUseMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m OfferUseMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("ent: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// SetID sets the value of the id field. Note that this
+// operation is only accepted on creation of OfferUse entities.
+func (m *OfferUseMutation) SetID(id uuid.UUID) {
+	m.id = &id
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *OfferUseMutation) ID() (id uuid.UUID, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *OfferUseMutation) IDs(ctx context.Context) ([]uuid.UUID, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []uuid.UUID{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().OfferUse.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetOfferID sets the "offer_id" field.
+func (m *OfferUseMutation) SetOfferID(u uuid.UUID) {
+	m.offer_id = &u
+}
+
+// OfferID returns the value of the "offer_id" field in the mutation.
+func (m *OfferUseMutation) OfferID() (r uuid.UUID, exists bool) {
+	v := m.offer_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldOfferID returns the old "offer_id" field's value of the OfferUse entity.
+// If the OfferUse object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *OfferUseMutation) OldOfferID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldOfferID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldOfferID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldOfferID: %w", err)
+	}
+	return oldValue.OfferID, nil
+}
+
+// ResetOfferID resets all changes to the "offer_id" field.
+func (m *OfferUseMutation) ResetOfferID() {
+	m.offer_id = nil
+}
+
+// SetRound sets the "round" field.
+func (m *OfferUseMutation) SetRound(i int64) {
+	m.round = &i
+	m.addround = nil
+}
+
+// Round returns the value of the "round" field in the mutation.
+func (m *OfferUseMutation) Round() (r int64, exists bool) {
+	v := m.round
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldRound returns the old "round" field's value of the OfferUse entity.
+// If the OfferUse object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *OfferUseMutation) OldRound(ctx context.Context) (v int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldRound is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldRound requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldRound: %w", err)
+	}
+	return oldValue.Round, nil
+}
+
+// AddRound adds i to the "round" field.
+func (m *OfferUseMutation) AddRound(i int64) {
+	if m.addround != nil {
+		*m.addround += i
+	} else {
+		m.addround = &i
+	}
+}
+
+// AddedRound returns the value that was added to the "round" field in this mutation.
+func (m *OfferUseMutation) AddedRound() (r int64, exists bool) {
+	v := m.addround
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetRound resets all changes to the "round" field.
+func (m *OfferUseMutation) ResetRound() {
+	m.round = nil
+	m.addround = nil
+}
+
+// SetShopperID sets the "shopper_id" field.
+func (m *OfferUseMutation) SetShopperID(u uuid.UUID) {
+	m.shopper_id = &u
+}
+
+// ShopperID returns the value of the "shopper_id" field in the mutation.
+func (m *OfferUseMutation) ShopperID() (r uuid.UUID, exists bool) {
+	v := m.shopper_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldShopperID returns the old "shopper_id" field's value of the OfferUse entity.
+// If the OfferUse object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *OfferUseMutation) OldShopperID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldShopperID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldShopperID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldShopperID: %w", err)
+	}
+	return oldValue.ShopperID, nil
+}
+
+// ResetShopperID resets all changes to the "shopper_id" field.
+func (m *OfferUseMutation) ResetShopperID() {
+	m.shopper_id = nil
+}
+
+// SetTaken sets the "taken" field.
+func (m *OfferUseMutation) SetTaken(i int64) {
+	m.taken = &i
+	m.addtaken = nil
+}
+
+// Taken returns the value of the "taken" field in the mutation.
+func (m *OfferUseMutation) Taken() (r int64, exists bool) {
+	v := m.taken
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldTaken returns the old "taken" field's value of the OfferUse entity.
+// If the OfferUse object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *OfferUseMutation) OldTaken(ctx context.Context) (v int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldTaken is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldTaken requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldTaken: %w", err)
+	}
+	return oldValue.Taken, nil
+}
+
+// AddTaken adds i to the "taken" field.
+func (m *OfferUseMutation) AddTaken(i int64) {
+	if m.addtaken != nil {
+		*m.addtaken += i
+	} else {
+		m.addtaken = &i
+	}
+}
+
+// AddedTaken returns the value that was added to the "taken" field in this mutation.
+func (m *OfferUseMutation) AddedTaken() (r int64, exists bool) {
+	v := m.addtaken
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetTaken resets all changes to the "taken" field.
+func (m *OfferUseMutation) ResetTaken() {
+	m.taken = nil
+	m.addtaken = nil
+}
+
+// SetMost sets the "most" field.
+func (m *OfferUseMutation) SetMost(i int64) {
+	m.most = &i
+	m.addmost = nil
+}
+
+// Most returns the value of the "most" field in the mutation.
+func (m *OfferUseMutation) Most() (r int64, exists bool) {
+	v := m.most
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldMost returns the old "most" field's value of the OfferUse entity.
+// If the OfferUse object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *OfferUseMutation) OldMost(ctx context.Context) (v *int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldMost is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldMost requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldMost: %w", err)
+	}
+	return oldValue.Most, nil
+}
+
+// AddMost adds i to the "most" field.
+func (m *OfferUseMutation) AddMost(i int64) {
+	if m.addmost != nil {
+		*m.addmost += i
+	} else {
+		m.addmost = &i
+	}
+}
+
+// AddedMost returns the value that was added to the "most" field in this mutation.
+func (m *OfferUseMutation) AddedMost() (r int64, exists bool) {
+	v := m.addmost
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ClearMost clears the value of the "most" field.
+func (m *OfferUseMutation) ClearMost() {
+	m.most = nil
+	m.addmost = nil
+	m.clearedFields[offeruse.FieldMost] = struct{}{}
+}
+
+// MostCleared returns if the "most" field was cleared in this mutation.
+func (m *OfferUseMutation) MostCleared() bool {
+	_, ok := m.clearedFields[offeruse.FieldMost]
+	return ok
+}
+
+// ResetMost resets all changes to the "most" field.
+func (m *OfferUseMutation) ResetMost() {
+	m.most = nil
+	m.addmost = nil
+	delete(m.clearedFields, offeruse.FieldMost)
+}
+
+// Where appends a list predicates to the OfferUseMutation builder.
+func (m *OfferUseMutation) Where(ps ...predicate.OfferUse) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the OfferUseMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *OfferUseMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.OfferUse, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *OfferUseMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *OfferUseMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (OfferUse).
+func (m *OfferUseMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *OfferUseMutation) Fields() []string {
+	fields := make([]string, 0, 5)
+	if m.offer_id != nil {
+		fields = append(fields, offeruse.FieldOfferID)
+	}
+	if m.round != nil {
+		fields = append(fields, offeruse.FieldRound)
+	}
+	if m.shopper_id != nil {
+		fields = append(fields, offeruse.FieldShopperID)
+	}
+	if m.taken != nil {
+		fields = append(fields, offeruse.FieldTaken)
+	}
+	if m.most != nil {
+		fields = append(fields, offeruse.FieldMost)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *OfferUseMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case offeruse.FieldOfferID:
+		return m.OfferID()
+	case offeruse.FieldRound:
+		return m.Round()
+	case offeruse.FieldShopperID:
+		return m.ShopperID()
+	case offeruse.FieldTaken:
+		return m.Taken()
+	case offeruse.FieldMost:
+		return m.Most()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *OfferUseMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case offeruse.FieldOfferID:
+		return m.OldOfferID(ctx)
+	case offeruse.FieldRound:
+		return m.OldRound(ctx)
+	case offeruse.FieldShopperID:
+		return m.OldShopperID(ctx)
+	case offeruse.FieldTaken:
+		return m.OldTaken(ctx)
+	case offeruse.FieldMost:
+		return m.OldMost(ctx)
+	}
+	return nil, fmt.Errorf("unknown OfferUse field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *OfferUseMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case offeruse.FieldOfferID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetOfferID(v)
+		return nil
+	case offeruse.FieldRound:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetRound(v)
+		return nil
+	case offeruse.FieldShopperID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetShopperID(v)
+		return nil
+	case offeruse.FieldTaken:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetTaken(v)
+		return nil
+	case offeruse.FieldMost:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetMost(v)
+		return nil
+	}
+	return fmt.Errorf("unknown OfferUse field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *OfferUseMutation) AddedFields() []string {
+	var fields []string
+	if m.addround != nil {
+		fields = append(fields, offeruse.FieldRound)
+	}
+	if m.addtaken != nil {
+		fields = append(fields, offeruse.FieldTaken)
+	}
+	if m.addmost != nil {
+		fields = append(fields, offeruse.FieldMost)
+	}
+	return fields
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *OfferUseMutation) AddedField(name string) (ent.Value, bool) {
+	switch name {
+	case offeruse.FieldRound:
+		return m.AddedRound()
+	case offeruse.FieldTaken:
+		return m.AddedTaken()
+	case offeruse.FieldMost:
+		return m.AddedMost()
+	}
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *OfferUseMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	case offeruse.FieldRound:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddRound(v)
+		return nil
+	case offeruse.FieldTaken:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddTaken(v)
+		return nil
+	case offeruse.FieldMost:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddMost(v)
+		return nil
+	}
+	return fmt.Errorf("unknown OfferUse numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *OfferUseMutation) ClearedFields() []string {
+	var fields []string
+	if m.FieldCleared(offeruse.FieldMost) {
+		fields = append(fields, offeruse.FieldMost)
+	}
+	return fields
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *OfferUseMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *OfferUseMutation) ClearField(name string) error {
+	switch name {
+	case offeruse.FieldMost:
+		m.ClearMost()
+		return nil
+	}
+	return fmt.Errorf("unknown OfferUse nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *OfferUseMutation) ResetField(name string) error {
+	switch name {
+	case offeruse.FieldOfferID:
+		m.ResetOfferID()
+		return nil
+	case offeruse.FieldRound:
+		m.ResetRound()
+		return nil
+	case offeruse.FieldShopperID:
+		m.ResetShopperID()
+		return nil
+	case offeruse.FieldTaken:
+		m.ResetTaken()
+		return nil
+	case offeruse.FieldMost:
+		m.ResetMost()
+		return nil
+	}
+	return fmt.Errorf("unknown OfferUse field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *OfferUseMutation) AddedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *OfferUseMutation) AddedIDs(name string) []ent.Value {
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *OfferUseMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *OfferUseMutation) RemovedIDs(name string) []ent.Value {
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *OfferUseMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *OfferUseMutation) EdgeCleared(name string) bool {
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *OfferUseMutation) ClearEdge(name string) error {
+	return fmt.Errorf("unknown OfferUse unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *OfferUseMutation) ResetEdge(name string) error {
+	return fmt.Errorf("unknown OfferUse edge %s", name)
 }
 
 // OutboxEventMutation represents an operation that mutates the OutboxEvent nodes in the graph.
@@ -8677,31 +16198,36 @@ func (m *PurchaseMutation) ResetEdge(name string) error {
 // PurchaseLineMutation represents an operation that mutates the PurchaseLine nodes in the graph.
 type PurchaseLineMutation struct {
 	config
-	op              Op
-	typ             string
-	id              *uuid.UUID
-	position        *int
-	addposition     *int
-	product_id      *uuid.UUID
-	kind            *purchaseline.Kind
-	language        *string
-	names           *map[string]string
-	quantity        *int64
-	addquantity     *int64
-	units           *int64
-	addunits        *int64
-	unit_price      *money.Amount
-	addunit_price   *money.Amount
-	subtotal        *money.Amount
-	addsubtotal     *money.Amount
-	total           *money.Amount
-	addtotal        *money.Amount
-	clearedFields   map[string]struct{}
-	purchase        *uuid.UUID
-	clearedpurchase bool
-	done            bool
-	oldValue        func(context.Context) (*PurchaseLine, error)
-	predicates      []predicate.PurchaseLine
+	op                 Op
+	typ                string
+	id                 *uuid.UUID
+	position           *int
+	addposition        *int
+	product_id         *uuid.UUID
+	kind               *purchaseline.Kind
+	language           *string
+	names              *map[string]string
+	quantity           *int64
+	addquantity        *int64
+	units              *int64
+	addunits           *int64
+	unit_price         *money.Amount
+	addunit_price      *money.Amount
+	subtotal           *money.Amount
+	addsubtotal        *money.Amount
+	total              *money.Amount
+	addtotal           *money.Amount
+	bundle_id          *uuid.UUID
+	trial_offer_id     *uuid.UUID
+	clearedFields      map[string]struct{}
+	purchase           *uuid.UUID
+	clearedpurchase    bool
+	adjustments        map[uuid.UUID]struct{}
+	removedadjustments map[uuid.UUID]struct{}
+	clearedadjustments bool
+	done               bool
+	oldValue           func(context.Context) (*PurchaseLine, error)
+	predicates         []predicate.PurchaseLine
 }
 
 var _ ent.Mutation = (*PurchaseLineMutation)(nil)
@@ -9324,6 +16850,104 @@ func (m *PurchaseLineMutation) ResetTotal() {
 	m.addtotal = nil
 }
 
+// SetBundleID sets the "bundle_id" field.
+func (m *PurchaseLineMutation) SetBundleID(u uuid.UUID) {
+	m.bundle_id = &u
+}
+
+// BundleID returns the value of the "bundle_id" field in the mutation.
+func (m *PurchaseLineMutation) BundleID() (r uuid.UUID, exists bool) {
+	v := m.bundle_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldBundleID returns the old "bundle_id" field's value of the PurchaseLine entity.
+// If the PurchaseLine object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *PurchaseLineMutation) OldBundleID(ctx context.Context) (v *uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldBundleID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldBundleID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldBundleID: %w", err)
+	}
+	return oldValue.BundleID, nil
+}
+
+// ClearBundleID clears the value of the "bundle_id" field.
+func (m *PurchaseLineMutation) ClearBundleID() {
+	m.bundle_id = nil
+	m.clearedFields[purchaseline.FieldBundleID] = struct{}{}
+}
+
+// BundleIDCleared returns if the "bundle_id" field was cleared in this mutation.
+func (m *PurchaseLineMutation) BundleIDCleared() bool {
+	_, ok := m.clearedFields[purchaseline.FieldBundleID]
+	return ok
+}
+
+// ResetBundleID resets all changes to the "bundle_id" field.
+func (m *PurchaseLineMutation) ResetBundleID() {
+	m.bundle_id = nil
+	delete(m.clearedFields, purchaseline.FieldBundleID)
+}
+
+// SetTrialOfferID sets the "trial_offer_id" field.
+func (m *PurchaseLineMutation) SetTrialOfferID(u uuid.UUID) {
+	m.trial_offer_id = &u
+}
+
+// TrialOfferID returns the value of the "trial_offer_id" field in the mutation.
+func (m *PurchaseLineMutation) TrialOfferID() (r uuid.UUID, exists bool) {
+	v := m.trial_offer_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldTrialOfferID returns the old "trial_offer_id" field's value of the PurchaseLine entity.
+// If the PurchaseLine object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *PurchaseLineMutation) OldTrialOfferID(ctx context.Context) (v *uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldTrialOfferID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldTrialOfferID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldTrialOfferID: %w", err)
+	}
+	return oldValue.TrialOfferID, nil
+}
+
+// ClearTrialOfferID clears the value of the "trial_offer_id" field.
+func (m *PurchaseLineMutation) ClearTrialOfferID() {
+	m.trial_offer_id = nil
+	m.clearedFields[purchaseline.FieldTrialOfferID] = struct{}{}
+}
+
+// TrialOfferIDCleared returns if the "trial_offer_id" field was cleared in this mutation.
+func (m *PurchaseLineMutation) TrialOfferIDCleared() bool {
+	_, ok := m.clearedFields[purchaseline.FieldTrialOfferID]
+	return ok
+}
+
+// ResetTrialOfferID resets all changes to the "trial_offer_id" field.
+func (m *PurchaseLineMutation) ResetTrialOfferID() {
+	m.trial_offer_id = nil
+	delete(m.clearedFields, purchaseline.FieldTrialOfferID)
+}
+
 // ClearPurchase clears the "purchase" edge to the Purchase entity.
 func (m *PurchaseLineMutation) ClearPurchase() {
 	m.clearedpurchase = true
@@ -9349,6 +16973,60 @@ func (m *PurchaseLineMutation) PurchaseIDs() (ids []uuid.UUID) {
 func (m *PurchaseLineMutation) ResetPurchase() {
 	m.purchase = nil
 	m.clearedpurchase = false
+}
+
+// AddAdjustmentIDs adds the "adjustments" edge to the LineAdjustment entity by ids.
+func (m *PurchaseLineMutation) AddAdjustmentIDs(ids ...uuid.UUID) {
+	if m.adjustments == nil {
+		m.adjustments = make(map[uuid.UUID]struct{})
+	}
+	for i := range ids {
+		m.adjustments[ids[i]] = struct{}{}
+	}
+}
+
+// ClearAdjustments clears the "adjustments" edge to the LineAdjustment entity.
+func (m *PurchaseLineMutation) ClearAdjustments() {
+	m.clearedadjustments = true
+}
+
+// AdjustmentsCleared reports if the "adjustments" edge to the LineAdjustment entity was cleared.
+func (m *PurchaseLineMutation) AdjustmentsCleared() bool {
+	return m.clearedadjustments
+}
+
+// RemoveAdjustmentIDs removes the "adjustments" edge to the LineAdjustment entity by IDs.
+func (m *PurchaseLineMutation) RemoveAdjustmentIDs(ids ...uuid.UUID) {
+	if m.removedadjustments == nil {
+		m.removedadjustments = make(map[uuid.UUID]struct{})
+	}
+	for i := range ids {
+		delete(m.adjustments, ids[i])
+		m.removedadjustments[ids[i]] = struct{}{}
+	}
+}
+
+// RemovedAdjustments returns the removed IDs of the "adjustments" edge to the LineAdjustment entity.
+func (m *PurchaseLineMutation) RemovedAdjustmentsIDs() (ids []uuid.UUID) {
+	for id := range m.removedadjustments {
+		ids = append(ids, id)
+	}
+	return
+}
+
+// AdjustmentsIDs returns the "adjustments" edge IDs in the mutation.
+func (m *PurchaseLineMutation) AdjustmentsIDs() (ids []uuid.UUID) {
+	for id := range m.adjustments {
+		ids = append(ids, id)
+	}
+	return
+}
+
+// ResetAdjustments resets all changes to the "adjustments" edge.
+func (m *PurchaseLineMutation) ResetAdjustments() {
+	m.adjustments = nil
+	m.clearedadjustments = false
+	m.removedadjustments = nil
 }
 
 // Where appends a list predicates to the PurchaseLineMutation builder.
@@ -9385,7 +17063,7 @@ func (m *PurchaseLineMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *PurchaseLineMutation) Fields() []string {
-	fields := make([]string, 0, 11)
+	fields := make([]string, 0, 13)
 	if m.purchase != nil {
 		fields = append(fields, purchaseline.FieldPurchaseID)
 	}
@@ -9419,6 +17097,12 @@ func (m *PurchaseLineMutation) Fields() []string {
 	if m.total != nil {
 		fields = append(fields, purchaseline.FieldTotal)
 	}
+	if m.bundle_id != nil {
+		fields = append(fields, purchaseline.FieldBundleID)
+	}
+	if m.trial_offer_id != nil {
+		fields = append(fields, purchaseline.FieldTrialOfferID)
+	}
 	return fields
 }
 
@@ -9449,6 +17133,10 @@ func (m *PurchaseLineMutation) Field(name string) (ent.Value, bool) {
 		return m.Subtotal()
 	case purchaseline.FieldTotal:
 		return m.Total()
+	case purchaseline.FieldBundleID:
+		return m.BundleID()
+	case purchaseline.FieldTrialOfferID:
+		return m.TrialOfferID()
 	}
 	return nil, false
 }
@@ -9480,6 +17168,10 @@ func (m *PurchaseLineMutation) OldField(ctx context.Context, name string) (ent.V
 		return m.OldSubtotal(ctx)
 	case purchaseline.FieldTotal:
 		return m.OldTotal(ctx)
+	case purchaseline.FieldBundleID:
+		return m.OldBundleID(ctx)
+	case purchaseline.FieldTrialOfferID:
+		return m.OldTrialOfferID(ctx)
 	}
 	return nil, fmt.Errorf("unknown PurchaseLine field %s", name)
 }
@@ -9565,6 +17257,20 @@ func (m *PurchaseLineMutation) SetField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.SetTotal(v)
+		return nil
+	case purchaseline.FieldBundleID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetBundleID(v)
+		return nil
+	case purchaseline.FieldTrialOfferID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetTrialOfferID(v)
 		return nil
 	}
 	return fmt.Errorf("unknown PurchaseLine field %s", name)
@@ -9670,7 +17376,14 @@ func (m *PurchaseLineMutation) AddField(name string, value ent.Value) error {
 // ClearedFields returns all nullable fields that were cleared during this
 // mutation.
 func (m *PurchaseLineMutation) ClearedFields() []string {
-	return nil
+	var fields []string
+	if m.FieldCleared(purchaseline.FieldBundleID) {
+		fields = append(fields, purchaseline.FieldBundleID)
+	}
+	if m.FieldCleared(purchaseline.FieldTrialOfferID) {
+		fields = append(fields, purchaseline.FieldTrialOfferID)
+	}
+	return fields
 }
 
 // FieldCleared returns a boolean indicating if a field with the given name was
@@ -9683,6 +17396,14 @@ func (m *PurchaseLineMutation) FieldCleared(name string) bool {
 // ClearField clears the value of the field with the given name. It returns an
 // error if the field is not defined in the schema.
 func (m *PurchaseLineMutation) ClearField(name string) error {
+	switch name {
+	case purchaseline.FieldBundleID:
+		m.ClearBundleID()
+		return nil
+	case purchaseline.FieldTrialOfferID:
+		m.ClearTrialOfferID()
+		return nil
+	}
 	return fmt.Errorf("unknown PurchaseLine nullable field %s", name)
 }
 
@@ -9723,15 +17444,24 @@ func (m *PurchaseLineMutation) ResetField(name string) error {
 	case purchaseline.FieldTotal:
 		m.ResetTotal()
 		return nil
+	case purchaseline.FieldBundleID:
+		m.ResetBundleID()
+		return nil
+	case purchaseline.FieldTrialOfferID:
+		m.ResetTrialOfferID()
+		return nil
 	}
 	return fmt.Errorf("unknown PurchaseLine field %s", name)
 }
 
 // AddedEdges returns all edge names that were set/added in this mutation.
 func (m *PurchaseLineMutation) AddedEdges() []string {
-	edges := make([]string, 0, 1)
+	edges := make([]string, 0, 2)
 	if m.purchase != nil {
 		edges = append(edges, purchaseline.EdgePurchase)
+	}
+	if m.adjustments != nil {
+		edges = append(edges, purchaseline.EdgeAdjustments)
 	}
 	return edges
 }
@@ -9744,27 +17474,47 @@ func (m *PurchaseLineMutation) AddedIDs(name string) []ent.Value {
 		if id := m.purchase; id != nil {
 			return []ent.Value{*id}
 		}
+	case purchaseline.EdgeAdjustments:
+		ids := make([]ent.Value, 0, len(m.adjustments))
+		for id := range m.adjustments {
+			ids = append(ids, id)
+		}
+		return ids
 	}
 	return nil
 }
 
 // RemovedEdges returns all edge names that were removed in this mutation.
 func (m *PurchaseLineMutation) RemovedEdges() []string {
-	edges := make([]string, 0, 1)
+	edges := make([]string, 0, 2)
+	if m.removedadjustments != nil {
+		edges = append(edges, purchaseline.EdgeAdjustments)
+	}
 	return edges
 }
 
 // RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
 // the given name in this mutation.
 func (m *PurchaseLineMutation) RemovedIDs(name string) []ent.Value {
+	switch name {
+	case purchaseline.EdgeAdjustments:
+		ids := make([]ent.Value, 0, len(m.removedadjustments))
+		for id := range m.removedadjustments {
+			ids = append(ids, id)
+		}
+		return ids
+	}
 	return nil
 }
 
 // ClearedEdges returns all edge names that were cleared in this mutation.
 func (m *PurchaseLineMutation) ClearedEdges() []string {
-	edges := make([]string, 0, 1)
+	edges := make([]string, 0, 2)
 	if m.clearedpurchase {
 		edges = append(edges, purchaseline.EdgePurchase)
+	}
+	if m.clearedadjustments {
+		edges = append(edges, purchaseline.EdgeAdjustments)
 	}
 	return edges
 }
@@ -9775,6 +17525,8 @@ func (m *PurchaseLineMutation) EdgeCleared(name string) bool {
 	switch name {
 	case purchaseline.EdgePurchase:
 		return m.clearedpurchase
+	case purchaseline.EdgeAdjustments:
+		return m.clearedadjustments
 	}
 	return false
 }
@@ -9797,8 +17549,1292 @@ func (m *PurchaseLineMutation) ResetEdge(name string) error {
 	case purchaseline.EdgePurchase:
 		m.ResetPurchase()
 		return nil
+	case purchaseline.EdgeAdjustments:
+		m.ResetAdjustments()
+		return nil
 	}
 	return fmt.Errorf("unknown PurchaseLine edge %s", name)
+}
+
+// SaleChangeMutation represents an operation that mutates the SaleChange nodes in the graph.
+type SaleChangeMutation struct {
+	config
+	op              Op
+	typ             string
+	id              *uuid.UUID
+	sale_id         *uuid.UUID
+	active          *bool
+	kind            *salechange.Kind
+	basis_points    *int
+	addbasis_points *int
+	prices          *schema.Prices
+	scope           *schema.Scope
+	starts_at       *time.Time
+	ends_at         *time.Time
+	recurrence      **schema.Recurrence
+	created_at      *time.Time
+	clearedFields   map[string]struct{}
+	done            bool
+	oldValue        func(context.Context) (*SaleChange, error)
+	predicates      []predicate.SaleChange
+}
+
+var _ ent.Mutation = (*SaleChangeMutation)(nil)
+
+// salechangeOption allows management of the mutation configuration using functional options.
+type salechangeOption func(*SaleChangeMutation)
+
+// newSaleChangeMutation creates new mutation for the SaleChange entity.
+func newSaleChangeMutation(c config, op Op, opts ...salechangeOption) *SaleChangeMutation {
+	m := &SaleChangeMutation{
+		config:        c,
+		op:            op,
+		typ:           TypeSaleChange,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withSaleChangeID sets the ID field of the mutation.
+func withSaleChangeID(id uuid.UUID) salechangeOption {
+	return func(m *SaleChangeMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *SaleChange
+		)
+		m.oldValue = func(ctx context.Context) (*SaleChange, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().SaleChange.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withSaleChange sets the old SaleChange of the mutation.
+func withSaleChange(node *SaleChange) salechangeOption {
+	return func(m *SaleChangeMutation) {
+		m.oldValue = func(context.Context) (*SaleChange, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m SaleChangeMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m SaleChangeMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("ent: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// SetID sets the value of the id field. Note that this
+// operation is only accepted on creation of SaleChange entities.
+func (m *SaleChangeMutation) SetID(id uuid.UUID) {
+	m.id = &id
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *SaleChangeMutation) ID() (id uuid.UUID, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *SaleChangeMutation) IDs(ctx context.Context) ([]uuid.UUID, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []uuid.UUID{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().SaleChange.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetSaleID sets the "sale_id" field.
+func (m *SaleChangeMutation) SetSaleID(u uuid.UUID) {
+	m.sale_id = &u
+}
+
+// SaleID returns the value of the "sale_id" field in the mutation.
+func (m *SaleChangeMutation) SaleID() (r uuid.UUID, exists bool) {
+	v := m.sale_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldSaleID returns the old "sale_id" field's value of the SaleChange entity.
+// If the SaleChange object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *SaleChangeMutation) OldSaleID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldSaleID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldSaleID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldSaleID: %w", err)
+	}
+	return oldValue.SaleID, nil
+}
+
+// ResetSaleID resets all changes to the "sale_id" field.
+func (m *SaleChangeMutation) ResetSaleID() {
+	m.sale_id = nil
+}
+
+// SetActive sets the "active" field.
+func (m *SaleChangeMutation) SetActive(b bool) {
+	m.active = &b
+}
+
+// Active returns the value of the "active" field in the mutation.
+func (m *SaleChangeMutation) Active() (r bool, exists bool) {
+	v := m.active
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldActive returns the old "active" field's value of the SaleChange entity.
+// If the SaleChange object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *SaleChangeMutation) OldActive(ctx context.Context) (v bool, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldActive is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldActive requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldActive: %w", err)
+	}
+	return oldValue.Active, nil
+}
+
+// ResetActive resets all changes to the "active" field.
+func (m *SaleChangeMutation) ResetActive() {
+	m.active = nil
+}
+
+// SetKind sets the "kind" field.
+func (m *SaleChangeMutation) SetKind(s salechange.Kind) {
+	m.kind = &s
+}
+
+// Kind returns the value of the "kind" field in the mutation.
+func (m *SaleChangeMutation) Kind() (r salechange.Kind, exists bool) {
+	v := m.kind
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldKind returns the old "kind" field's value of the SaleChange entity.
+// If the SaleChange object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *SaleChangeMutation) OldKind(ctx context.Context) (v salechange.Kind, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldKind is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldKind requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldKind: %w", err)
+	}
+	return oldValue.Kind, nil
+}
+
+// ResetKind resets all changes to the "kind" field.
+func (m *SaleChangeMutation) ResetKind() {
+	m.kind = nil
+}
+
+// SetBasisPoints sets the "basis_points" field.
+func (m *SaleChangeMutation) SetBasisPoints(i int) {
+	m.basis_points = &i
+	m.addbasis_points = nil
+}
+
+// BasisPoints returns the value of the "basis_points" field in the mutation.
+func (m *SaleChangeMutation) BasisPoints() (r int, exists bool) {
+	v := m.basis_points
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldBasisPoints returns the old "basis_points" field's value of the SaleChange entity.
+// If the SaleChange object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *SaleChangeMutation) OldBasisPoints(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldBasisPoints is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldBasisPoints requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldBasisPoints: %w", err)
+	}
+	return oldValue.BasisPoints, nil
+}
+
+// AddBasisPoints adds i to the "basis_points" field.
+func (m *SaleChangeMutation) AddBasisPoints(i int) {
+	if m.addbasis_points != nil {
+		*m.addbasis_points += i
+	} else {
+		m.addbasis_points = &i
+	}
+}
+
+// AddedBasisPoints returns the value that was added to the "basis_points" field in this mutation.
+func (m *SaleChangeMutation) AddedBasisPoints() (r int, exists bool) {
+	v := m.addbasis_points
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetBasisPoints resets all changes to the "basis_points" field.
+func (m *SaleChangeMutation) ResetBasisPoints() {
+	m.basis_points = nil
+	m.addbasis_points = nil
+}
+
+// SetPrices sets the "prices" field.
+func (m *SaleChangeMutation) SetPrices(s schema.Prices) {
+	m.prices = &s
+}
+
+// Prices returns the value of the "prices" field in the mutation.
+func (m *SaleChangeMutation) Prices() (r schema.Prices, exists bool) {
+	v := m.prices
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldPrices returns the old "prices" field's value of the SaleChange entity.
+// If the SaleChange object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *SaleChangeMutation) OldPrices(ctx context.Context) (v schema.Prices, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldPrices is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldPrices requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldPrices: %w", err)
+	}
+	return oldValue.Prices, nil
+}
+
+// ResetPrices resets all changes to the "prices" field.
+func (m *SaleChangeMutation) ResetPrices() {
+	m.prices = nil
+}
+
+// SetScope sets the "scope" field.
+func (m *SaleChangeMutation) SetScope(s schema.Scope) {
+	m.scope = &s
+}
+
+// Scope returns the value of the "scope" field in the mutation.
+func (m *SaleChangeMutation) Scope() (r schema.Scope, exists bool) {
+	v := m.scope
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldScope returns the old "scope" field's value of the SaleChange entity.
+// If the SaleChange object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *SaleChangeMutation) OldScope(ctx context.Context) (v schema.Scope, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldScope is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldScope requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldScope: %w", err)
+	}
+	return oldValue.Scope, nil
+}
+
+// ResetScope resets all changes to the "scope" field.
+func (m *SaleChangeMutation) ResetScope() {
+	m.scope = nil
+}
+
+// SetStartsAt sets the "starts_at" field.
+func (m *SaleChangeMutation) SetStartsAt(t time.Time) {
+	m.starts_at = &t
+}
+
+// StartsAt returns the value of the "starts_at" field in the mutation.
+func (m *SaleChangeMutation) StartsAt() (r time.Time, exists bool) {
+	v := m.starts_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldStartsAt returns the old "starts_at" field's value of the SaleChange entity.
+// If the SaleChange object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *SaleChangeMutation) OldStartsAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldStartsAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldStartsAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldStartsAt: %w", err)
+	}
+	return oldValue.StartsAt, nil
+}
+
+// ResetStartsAt resets all changes to the "starts_at" field.
+func (m *SaleChangeMutation) ResetStartsAt() {
+	m.starts_at = nil
+}
+
+// SetEndsAt sets the "ends_at" field.
+func (m *SaleChangeMutation) SetEndsAt(t time.Time) {
+	m.ends_at = &t
+}
+
+// EndsAt returns the value of the "ends_at" field in the mutation.
+func (m *SaleChangeMutation) EndsAt() (r time.Time, exists bool) {
+	v := m.ends_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldEndsAt returns the old "ends_at" field's value of the SaleChange entity.
+// If the SaleChange object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *SaleChangeMutation) OldEndsAt(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldEndsAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldEndsAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldEndsAt: %w", err)
+	}
+	return oldValue.EndsAt, nil
+}
+
+// ClearEndsAt clears the value of the "ends_at" field.
+func (m *SaleChangeMutation) ClearEndsAt() {
+	m.ends_at = nil
+	m.clearedFields[salechange.FieldEndsAt] = struct{}{}
+}
+
+// EndsAtCleared returns if the "ends_at" field was cleared in this mutation.
+func (m *SaleChangeMutation) EndsAtCleared() bool {
+	_, ok := m.clearedFields[salechange.FieldEndsAt]
+	return ok
+}
+
+// ResetEndsAt resets all changes to the "ends_at" field.
+func (m *SaleChangeMutation) ResetEndsAt() {
+	m.ends_at = nil
+	delete(m.clearedFields, salechange.FieldEndsAt)
+}
+
+// SetRecurrence sets the "recurrence" field.
+func (m *SaleChangeMutation) SetRecurrence(s *schema.Recurrence) {
+	m.recurrence = &s
+}
+
+// Recurrence returns the value of the "recurrence" field in the mutation.
+func (m *SaleChangeMutation) Recurrence() (r *schema.Recurrence, exists bool) {
+	v := m.recurrence
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldRecurrence returns the old "recurrence" field's value of the SaleChange entity.
+// If the SaleChange object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *SaleChangeMutation) OldRecurrence(ctx context.Context) (v *schema.Recurrence, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldRecurrence is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldRecurrence requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldRecurrence: %w", err)
+	}
+	return oldValue.Recurrence, nil
+}
+
+// ClearRecurrence clears the value of the "recurrence" field.
+func (m *SaleChangeMutation) ClearRecurrence() {
+	m.recurrence = nil
+	m.clearedFields[salechange.FieldRecurrence] = struct{}{}
+}
+
+// RecurrenceCleared returns if the "recurrence" field was cleared in this mutation.
+func (m *SaleChangeMutation) RecurrenceCleared() bool {
+	_, ok := m.clearedFields[salechange.FieldRecurrence]
+	return ok
+}
+
+// ResetRecurrence resets all changes to the "recurrence" field.
+func (m *SaleChangeMutation) ResetRecurrence() {
+	m.recurrence = nil
+	delete(m.clearedFields, salechange.FieldRecurrence)
+}
+
+// SetCreatedAt sets the "created_at" field.
+func (m *SaleChangeMutation) SetCreatedAt(t time.Time) {
+	m.created_at = &t
+}
+
+// CreatedAt returns the value of the "created_at" field in the mutation.
+func (m *SaleChangeMutation) CreatedAt() (r time.Time, exists bool) {
+	v := m.created_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCreatedAt returns the old "created_at" field's value of the SaleChange entity.
+// If the SaleChange object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *SaleChangeMutation) OldCreatedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCreatedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCreatedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCreatedAt: %w", err)
+	}
+	return oldValue.CreatedAt, nil
+}
+
+// ResetCreatedAt resets all changes to the "created_at" field.
+func (m *SaleChangeMutation) ResetCreatedAt() {
+	m.created_at = nil
+}
+
+// Where appends a list predicates to the SaleChangeMutation builder.
+func (m *SaleChangeMutation) Where(ps ...predicate.SaleChange) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the SaleChangeMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *SaleChangeMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.SaleChange, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *SaleChangeMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *SaleChangeMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (SaleChange).
+func (m *SaleChangeMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *SaleChangeMutation) Fields() []string {
+	fields := make([]string, 0, 10)
+	if m.sale_id != nil {
+		fields = append(fields, salechange.FieldSaleID)
+	}
+	if m.active != nil {
+		fields = append(fields, salechange.FieldActive)
+	}
+	if m.kind != nil {
+		fields = append(fields, salechange.FieldKind)
+	}
+	if m.basis_points != nil {
+		fields = append(fields, salechange.FieldBasisPoints)
+	}
+	if m.prices != nil {
+		fields = append(fields, salechange.FieldPrices)
+	}
+	if m.scope != nil {
+		fields = append(fields, salechange.FieldScope)
+	}
+	if m.starts_at != nil {
+		fields = append(fields, salechange.FieldStartsAt)
+	}
+	if m.ends_at != nil {
+		fields = append(fields, salechange.FieldEndsAt)
+	}
+	if m.recurrence != nil {
+		fields = append(fields, salechange.FieldRecurrence)
+	}
+	if m.created_at != nil {
+		fields = append(fields, salechange.FieldCreatedAt)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *SaleChangeMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case salechange.FieldSaleID:
+		return m.SaleID()
+	case salechange.FieldActive:
+		return m.Active()
+	case salechange.FieldKind:
+		return m.Kind()
+	case salechange.FieldBasisPoints:
+		return m.BasisPoints()
+	case salechange.FieldPrices:
+		return m.Prices()
+	case salechange.FieldScope:
+		return m.Scope()
+	case salechange.FieldStartsAt:
+		return m.StartsAt()
+	case salechange.FieldEndsAt:
+		return m.EndsAt()
+	case salechange.FieldRecurrence:
+		return m.Recurrence()
+	case salechange.FieldCreatedAt:
+		return m.CreatedAt()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *SaleChangeMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case salechange.FieldSaleID:
+		return m.OldSaleID(ctx)
+	case salechange.FieldActive:
+		return m.OldActive(ctx)
+	case salechange.FieldKind:
+		return m.OldKind(ctx)
+	case salechange.FieldBasisPoints:
+		return m.OldBasisPoints(ctx)
+	case salechange.FieldPrices:
+		return m.OldPrices(ctx)
+	case salechange.FieldScope:
+		return m.OldScope(ctx)
+	case salechange.FieldStartsAt:
+		return m.OldStartsAt(ctx)
+	case salechange.FieldEndsAt:
+		return m.OldEndsAt(ctx)
+	case salechange.FieldRecurrence:
+		return m.OldRecurrence(ctx)
+	case salechange.FieldCreatedAt:
+		return m.OldCreatedAt(ctx)
+	}
+	return nil, fmt.Errorf("unknown SaleChange field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *SaleChangeMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case salechange.FieldSaleID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetSaleID(v)
+		return nil
+	case salechange.FieldActive:
+		v, ok := value.(bool)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetActive(v)
+		return nil
+	case salechange.FieldKind:
+		v, ok := value.(salechange.Kind)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetKind(v)
+		return nil
+	case salechange.FieldBasisPoints:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetBasisPoints(v)
+		return nil
+	case salechange.FieldPrices:
+		v, ok := value.(schema.Prices)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetPrices(v)
+		return nil
+	case salechange.FieldScope:
+		v, ok := value.(schema.Scope)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetScope(v)
+		return nil
+	case salechange.FieldStartsAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetStartsAt(v)
+		return nil
+	case salechange.FieldEndsAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetEndsAt(v)
+		return nil
+	case salechange.FieldRecurrence:
+		v, ok := value.(*schema.Recurrence)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetRecurrence(v)
+		return nil
+	case salechange.FieldCreatedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCreatedAt(v)
+		return nil
+	}
+	return fmt.Errorf("unknown SaleChange field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *SaleChangeMutation) AddedFields() []string {
+	var fields []string
+	if m.addbasis_points != nil {
+		fields = append(fields, salechange.FieldBasisPoints)
+	}
+	return fields
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *SaleChangeMutation) AddedField(name string) (ent.Value, bool) {
+	switch name {
+	case salechange.FieldBasisPoints:
+		return m.AddedBasisPoints()
+	}
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *SaleChangeMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	case salechange.FieldBasisPoints:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddBasisPoints(v)
+		return nil
+	}
+	return fmt.Errorf("unknown SaleChange numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *SaleChangeMutation) ClearedFields() []string {
+	var fields []string
+	if m.FieldCleared(salechange.FieldEndsAt) {
+		fields = append(fields, salechange.FieldEndsAt)
+	}
+	if m.FieldCleared(salechange.FieldRecurrence) {
+		fields = append(fields, salechange.FieldRecurrence)
+	}
+	return fields
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *SaleChangeMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *SaleChangeMutation) ClearField(name string) error {
+	switch name {
+	case salechange.FieldEndsAt:
+		m.ClearEndsAt()
+		return nil
+	case salechange.FieldRecurrence:
+		m.ClearRecurrence()
+		return nil
+	}
+	return fmt.Errorf("unknown SaleChange nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *SaleChangeMutation) ResetField(name string) error {
+	switch name {
+	case salechange.FieldSaleID:
+		m.ResetSaleID()
+		return nil
+	case salechange.FieldActive:
+		m.ResetActive()
+		return nil
+	case salechange.FieldKind:
+		m.ResetKind()
+		return nil
+	case salechange.FieldBasisPoints:
+		m.ResetBasisPoints()
+		return nil
+	case salechange.FieldPrices:
+		m.ResetPrices()
+		return nil
+	case salechange.FieldScope:
+		m.ResetScope()
+		return nil
+	case salechange.FieldStartsAt:
+		m.ResetStartsAt()
+		return nil
+	case salechange.FieldEndsAt:
+		m.ResetEndsAt()
+		return nil
+	case salechange.FieldRecurrence:
+		m.ResetRecurrence()
+		return nil
+	case salechange.FieldCreatedAt:
+		m.ResetCreatedAt()
+		return nil
+	}
+	return fmt.Errorf("unknown SaleChange field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *SaleChangeMutation) AddedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *SaleChangeMutation) AddedIDs(name string) []ent.Value {
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *SaleChangeMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *SaleChangeMutation) RemovedIDs(name string) []ent.Value {
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *SaleChangeMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *SaleChangeMutation) EdgeCleared(name string) bool {
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *SaleChangeMutation) ClearEdge(name string) error {
+	return fmt.Errorf("unknown SaleChange unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *SaleChangeMutation) ResetEdge(name string) error {
+	return fmt.Errorf("unknown SaleChange edge %s", name)
+}
+
+// ShopSecretMutation represents an operation that mutates the ShopSecret nodes in the graph.
+type ShopSecretMutation struct {
+	config
+	op            Op
+	typ           string
+	id            *uuid.UUID
+	name          *string
+	value         *[]byte
+	clearedFields map[string]struct{}
+	done          bool
+	oldValue      func(context.Context) (*ShopSecret, error)
+	predicates    []predicate.ShopSecret
+}
+
+var _ ent.Mutation = (*ShopSecretMutation)(nil)
+
+// shopsecretOption allows management of the mutation configuration using functional options.
+type shopsecretOption func(*ShopSecretMutation)
+
+// newShopSecretMutation creates new mutation for the ShopSecret entity.
+func newShopSecretMutation(c config, op Op, opts ...shopsecretOption) *ShopSecretMutation {
+	m := &ShopSecretMutation{
+		config:        c,
+		op:            op,
+		typ:           TypeShopSecret,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withShopSecretID sets the ID field of the mutation.
+func withShopSecretID(id uuid.UUID) shopsecretOption {
+	return func(m *ShopSecretMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *ShopSecret
+		)
+		m.oldValue = func(ctx context.Context) (*ShopSecret, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().ShopSecret.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withShopSecret sets the old ShopSecret of the mutation.
+func withShopSecret(node *ShopSecret) shopsecretOption {
+	return func(m *ShopSecretMutation) {
+		m.oldValue = func(context.Context) (*ShopSecret, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m ShopSecretMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m ShopSecretMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("ent: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// SetID sets the value of the id field. Note that this
+// operation is only accepted on creation of ShopSecret entities.
+func (m *ShopSecretMutation) SetID(id uuid.UUID) {
+	m.id = &id
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *ShopSecretMutation) ID() (id uuid.UUID, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *ShopSecretMutation) IDs(ctx context.Context) ([]uuid.UUID, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []uuid.UUID{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().ShopSecret.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetName sets the "name" field.
+func (m *ShopSecretMutation) SetName(s string) {
+	m.name = &s
+}
+
+// Name returns the value of the "name" field in the mutation.
+func (m *ShopSecretMutation) Name() (r string, exists bool) {
+	v := m.name
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldName returns the old "name" field's value of the ShopSecret entity.
+// If the ShopSecret object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ShopSecretMutation) OldName(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldName is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldName requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldName: %w", err)
+	}
+	return oldValue.Name, nil
+}
+
+// ResetName resets all changes to the "name" field.
+func (m *ShopSecretMutation) ResetName() {
+	m.name = nil
+}
+
+// SetValue sets the "value" field.
+func (m *ShopSecretMutation) SetValue(b []byte) {
+	m.value = &b
+}
+
+// Value returns the value of the "value" field in the mutation.
+func (m *ShopSecretMutation) Value() (r []byte, exists bool) {
+	v := m.value
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldValue returns the old "value" field's value of the ShopSecret entity.
+// If the ShopSecret object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ShopSecretMutation) OldValue(ctx context.Context) (v []byte, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldValue is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldValue requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldValue: %w", err)
+	}
+	return oldValue.Value, nil
+}
+
+// ResetValue resets all changes to the "value" field.
+func (m *ShopSecretMutation) ResetValue() {
+	m.value = nil
+}
+
+// Where appends a list predicates to the ShopSecretMutation builder.
+func (m *ShopSecretMutation) Where(ps ...predicate.ShopSecret) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the ShopSecretMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *ShopSecretMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.ShopSecret, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *ShopSecretMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *ShopSecretMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (ShopSecret).
+func (m *ShopSecretMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *ShopSecretMutation) Fields() []string {
+	fields := make([]string, 0, 2)
+	if m.name != nil {
+		fields = append(fields, shopsecret.FieldName)
+	}
+	if m.value != nil {
+		fields = append(fields, shopsecret.FieldValue)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *ShopSecretMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case shopsecret.FieldName:
+		return m.Name()
+	case shopsecret.FieldValue:
+		return m.Value()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *ShopSecretMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case shopsecret.FieldName:
+		return m.OldName(ctx)
+	case shopsecret.FieldValue:
+		return m.OldValue(ctx)
+	}
+	return nil, fmt.Errorf("unknown ShopSecret field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *ShopSecretMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case shopsecret.FieldName:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetName(v)
+		return nil
+	case shopsecret.FieldValue:
+		v, ok := value.([]byte)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetValue(v)
+		return nil
+	}
+	return fmt.Errorf("unknown ShopSecret field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *ShopSecretMutation) AddedFields() []string {
+	return nil
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *ShopSecretMutation) AddedField(name string) (ent.Value, bool) {
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *ShopSecretMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	}
+	return fmt.Errorf("unknown ShopSecret numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *ShopSecretMutation) ClearedFields() []string {
+	return nil
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *ShopSecretMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *ShopSecretMutation) ClearField(name string) error {
+	return fmt.Errorf("unknown ShopSecret nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *ShopSecretMutation) ResetField(name string) error {
+	switch name {
+	case shopsecret.FieldName:
+		m.ResetName()
+		return nil
+	case shopsecret.FieldValue:
+		m.ResetValue()
+		return nil
+	}
+	return fmt.Errorf("unknown ShopSecret field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *ShopSecretMutation) AddedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *ShopSecretMutation) AddedIDs(name string) []ent.Value {
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *ShopSecretMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *ShopSecretMutation) RemovedIDs(name string) []ent.Value {
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *ShopSecretMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *ShopSecretMutation) EdgeCleared(name string) bool {
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *ShopSecretMutation) ClearEdge(name string) error {
+	return fmt.Errorf("unknown ShopSecret unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *ShopSecretMutation) ResetEdge(name string) error {
+	return fmt.Errorf("unknown ShopSecret edge %s", name)
 }
 
 // ShopperMutation represents an operation that mutates the Shopper nodes in the graph.
@@ -10498,6 +19534,952 @@ func (m *ShopperMutation) ResetEdge(name string) error {
 		return nil
 	}
 	return fmt.Errorf("unknown Shopper edge %s", name)
+}
+
+// TierPlanMutation represents an operation that mutates the TierPlan nodes in the graph.
+type TierPlanMutation struct {
+	config
+	op            Op
+	typ           string
+	id            *uuid.UUID
+	status        *tierplan.Status
+	language      *string
+	texts         *map[string]schema.Text
+	starts_at     *time.Time
+	ends_at       *time.Time
+	product_id    *uuid.UUID
+	mode          *tierplan.Mode
+	tiers         *[]schema.Tier
+	appendtiers   []schema.Tier
+	version       *int
+	addversion    *int
+	created_at    *time.Time
+	updated_at    *time.Time
+	clearedFields map[string]struct{}
+	done          bool
+	oldValue      func(context.Context) (*TierPlan, error)
+	predicates    []predicate.TierPlan
+}
+
+var _ ent.Mutation = (*TierPlanMutation)(nil)
+
+// tierplanOption allows management of the mutation configuration using functional options.
+type tierplanOption func(*TierPlanMutation)
+
+// newTierPlanMutation creates new mutation for the TierPlan entity.
+func newTierPlanMutation(c config, op Op, opts ...tierplanOption) *TierPlanMutation {
+	m := &TierPlanMutation{
+		config:        c,
+		op:            op,
+		typ:           TypeTierPlan,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withTierPlanID sets the ID field of the mutation.
+func withTierPlanID(id uuid.UUID) tierplanOption {
+	return func(m *TierPlanMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *TierPlan
+		)
+		m.oldValue = func(ctx context.Context) (*TierPlan, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().TierPlan.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withTierPlan sets the old TierPlan of the mutation.
+func withTierPlan(node *TierPlan) tierplanOption {
+	return func(m *TierPlanMutation) {
+		m.oldValue = func(context.Context) (*TierPlan, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m TierPlanMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m TierPlanMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("ent: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// SetID sets the value of the id field. Note that this
+// operation is only accepted on creation of TierPlan entities.
+func (m *TierPlanMutation) SetID(id uuid.UUID) {
+	m.id = &id
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *TierPlanMutation) ID() (id uuid.UUID, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *TierPlanMutation) IDs(ctx context.Context) ([]uuid.UUID, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []uuid.UUID{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().TierPlan.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetStatus sets the "status" field.
+func (m *TierPlanMutation) SetStatus(t tierplan.Status) {
+	m.status = &t
+}
+
+// Status returns the value of the "status" field in the mutation.
+func (m *TierPlanMutation) Status() (r tierplan.Status, exists bool) {
+	v := m.status
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldStatus returns the old "status" field's value of the TierPlan entity.
+// If the TierPlan object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TierPlanMutation) OldStatus(ctx context.Context) (v tierplan.Status, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldStatus is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldStatus requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldStatus: %w", err)
+	}
+	return oldValue.Status, nil
+}
+
+// ResetStatus resets all changes to the "status" field.
+func (m *TierPlanMutation) ResetStatus() {
+	m.status = nil
+}
+
+// SetLanguage sets the "language" field.
+func (m *TierPlanMutation) SetLanguage(s string) {
+	m.language = &s
+}
+
+// Language returns the value of the "language" field in the mutation.
+func (m *TierPlanMutation) Language() (r string, exists bool) {
+	v := m.language
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldLanguage returns the old "language" field's value of the TierPlan entity.
+// If the TierPlan object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TierPlanMutation) OldLanguage(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldLanguage is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldLanguage requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldLanguage: %w", err)
+	}
+	return oldValue.Language, nil
+}
+
+// ResetLanguage resets all changes to the "language" field.
+func (m *TierPlanMutation) ResetLanguage() {
+	m.language = nil
+}
+
+// SetTexts sets the "texts" field.
+func (m *TierPlanMutation) SetTexts(value map[string]schema.Text) {
+	m.texts = &value
+}
+
+// Texts returns the value of the "texts" field in the mutation.
+func (m *TierPlanMutation) Texts() (r map[string]schema.Text, exists bool) {
+	v := m.texts
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldTexts returns the old "texts" field's value of the TierPlan entity.
+// If the TierPlan object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TierPlanMutation) OldTexts(ctx context.Context) (v map[string]schema.Text, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldTexts is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldTexts requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldTexts: %w", err)
+	}
+	return oldValue.Texts, nil
+}
+
+// ResetTexts resets all changes to the "texts" field.
+func (m *TierPlanMutation) ResetTexts() {
+	m.texts = nil
+}
+
+// SetStartsAt sets the "starts_at" field.
+func (m *TierPlanMutation) SetStartsAt(t time.Time) {
+	m.starts_at = &t
+}
+
+// StartsAt returns the value of the "starts_at" field in the mutation.
+func (m *TierPlanMutation) StartsAt() (r time.Time, exists bool) {
+	v := m.starts_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldStartsAt returns the old "starts_at" field's value of the TierPlan entity.
+// If the TierPlan object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TierPlanMutation) OldStartsAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldStartsAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldStartsAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldStartsAt: %w", err)
+	}
+	return oldValue.StartsAt, nil
+}
+
+// ResetStartsAt resets all changes to the "starts_at" field.
+func (m *TierPlanMutation) ResetStartsAt() {
+	m.starts_at = nil
+}
+
+// SetEndsAt sets the "ends_at" field.
+func (m *TierPlanMutation) SetEndsAt(t time.Time) {
+	m.ends_at = &t
+}
+
+// EndsAt returns the value of the "ends_at" field in the mutation.
+func (m *TierPlanMutation) EndsAt() (r time.Time, exists bool) {
+	v := m.ends_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldEndsAt returns the old "ends_at" field's value of the TierPlan entity.
+// If the TierPlan object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TierPlanMutation) OldEndsAt(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldEndsAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldEndsAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldEndsAt: %w", err)
+	}
+	return oldValue.EndsAt, nil
+}
+
+// ClearEndsAt clears the value of the "ends_at" field.
+func (m *TierPlanMutation) ClearEndsAt() {
+	m.ends_at = nil
+	m.clearedFields[tierplan.FieldEndsAt] = struct{}{}
+}
+
+// EndsAtCleared returns if the "ends_at" field was cleared in this mutation.
+func (m *TierPlanMutation) EndsAtCleared() bool {
+	_, ok := m.clearedFields[tierplan.FieldEndsAt]
+	return ok
+}
+
+// ResetEndsAt resets all changes to the "ends_at" field.
+func (m *TierPlanMutation) ResetEndsAt() {
+	m.ends_at = nil
+	delete(m.clearedFields, tierplan.FieldEndsAt)
+}
+
+// SetProductID sets the "product_id" field.
+func (m *TierPlanMutation) SetProductID(u uuid.UUID) {
+	m.product_id = &u
+}
+
+// ProductID returns the value of the "product_id" field in the mutation.
+func (m *TierPlanMutation) ProductID() (r uuid.UUID, exists bool) {
+	v := m.product_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldProductID returns the old "product_id" field's value of the TierPlan entity.
+// If the TierPlan object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TierPlanMutation) OldProductID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldProductID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldProductID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldProductID: %w", err)
+	}
+	return oldValue.ProductID, nil
+}
+
+// ResetProductID resets all changes to the "product_id" field.
+func (m *TierPlanMutation) ResetProductID() {
+	m.product_id = nil
+}
+
+// SetMode sets the "mode" field.
+func (m *TierPlanMutation) SetMode(t tierplan.Mode) {
+	m.mode = &t
+}
+
+// Mode returns the value of the "mode" field in the mutation.
+func (m *TierPlanMutation) Mode() (r tierplan.Mode, exists bool) {
+	v := m.mode
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldMode returns the old "mode" field's value of the TierPlan entity.
+// If the TierPlan object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TierPlanMutation) OldMode(ctx context.Context) (v tierplan.Mode, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldMode is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldMode requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldMode: %w", err)
+	}
+	return oldValue.Mode, nil
+}
+
+// ResetMode resets all changes to the "mode" field.
+func (m *TierPlanMutation) ResetMode() {
+	m.mode = nil
+}
+
+// SetTiers sets the "tiers" field.
+func (m *TierPlanMutation) SetTiers(s []schema.Tier) {
+	m.tiers = &s
+	m.appendtiers = nil
+}
+
+// Tiers returns the value of the "tiers" field in the mutation.
+func (m *TierPlanMutation) Tiers() (r []schema.Tier, exists bool) {
+	v := m.tiers
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldTiers returns the old "tiers" field's value of the TierPlan entity.
+// If the TierPlan object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TierPlanMutation) OldTiers(ctx context.Context) (v []schema.Tier, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldTiers is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldTiers requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldTiers: %w", err)
+	}
+	return oldValue.Tiers, nil
+}
+
+// AppendTiers adds s to the "tiers" field.
+func (m *TierPlanMutation) AppendTiers(s []schema.Tier) {
+	m.appendtiers = append(m.appendtiers, s...)
+}
+
+// AppendedTiers returns the list of values that were appended to the "tiers" field in this mutation.
+func (m *TierPlanMutation) AppendedTiers() ([]schema.Tier, bool) {
+	if len(m.appendtiers) == 0 {
+		return nil, false
+	}
+	return m.appendtiers, true
+}
+
+// ResetTiers resets all changes to the "tiers" field.
+func (m *TierPlanMutation) ResetTiers() {
+	m.tiers = nil
+	m.appendtiers = nil
+}
+
+// SetVersion sets the "version" field.
+func (m *TierPlanMutation) SetVersion(i int) {
+	m.version = &i
+	m.addversion = nil
+}
+
+// Version returns the value of the "version" field in the mutation.
+func (m *TierPlanMutation) Version() (r int, exists bool) {
+	v := m.version
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldVersion returns the old "version" field's value of the TierPlan entity.
+// If the TierPlan object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TierPlanMutation) OldVersion(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldVersion is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldVersion requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldVersion: %w", err)
+	}
+	return oldValue.Version, nil
+}
+
+// AddVersion adds i to the "version" field.
+func (m *TierPlanMutation) AddVersion(i int) {
+	if m.addversion != nil {
+		*m.addversion += i
+	} else {
+		m.addversion = &i
+	}
+}
+
+// AddedVersion returns the value that was added to the "version" field in this mutation.
+func (m *TierPlanMutation) AddedVersion() (r int, exists bool) {
+	v := m.addversion
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetVersion resets all changes to the "version" field.
+func (m *TierPlanMutation) ResetVersion() {
+	m.version = nil
+	m.addversion = nil
+}
+
+// SetCreatedAt sets the "created_at" field.
+func (m *TierPlanMutation) SetCreatedAt(t time.Time) {
+	m.created_at = &t
+}
+
+// CreatedAt returns the value of the "created_at" field in the mutation.
+func (m *TierPlanMutation) CreatedAt() (r time.Time, exists bool) {
+	v := m.created_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCreatedAt returns the old "created_at" field's value of the TierPlan entity.
+// If the TierPlan object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TierPlanMutation) OldCreatedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCreatedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCreatedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCreatedAt: %w", err)
+	}
+	return oldValue.CreatedAt, nil
+}
+
+// ResetCreatedAt resets all changes to the "created_at" field.
+func (m *TierPlanMutation) ResetCreatedAt() {
+	m.created_at = nil
+}
+
+// SetUpdatedAt sets the "updated_at" field.
+func (m *TierPlanMutation) SetUpdatedAt(t time.Time) {
+	m.updated_at = &t
+}
+
+// UpdatedAt returns the value of the "updated_at" field in the mutation.
+func (m *TierPlanMutation) UpdatedAt() (r time.Time, exists bool) {
+	v := m.updated_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldUpdatedAt returns the old "updated_at" field's value of the TierPlan entity.
+// If the TierPlan object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TierPlanMutation) OldUpdatedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldUpdatedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldUpdatedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldUpdatedAt: %w", err)
+	}
+	return oldValue.UpdatedAt, nil
+}
+
+// ResetUpdatedAt resets all changes to the "updated_at" field.
+func (m *TierPlanMutation) ResetUpdatedAt() {
+	m.updated_at = nil
+}
+
+// Where appends a list predicates to the TierPlanMutation builder.
+func (m *TierPlanMutation) Where(ps ...predicate.TierPlan) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the TierPlanMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *TierPlanMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.TierPlan, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *TierPlanMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *TierPlanMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (TierPlan).
+func (m *TierPlanMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *TierPlanMutation) Fields() []string {
+	fields := make([]string, 0, 11)
+	if m.status != nil {
+		fields = append(fields, tierplan.FieldStatus)
+	}
+	if m.language != nil {
+		fields = append(fields, tierplan.FieldLanguage)
+	}
+	if m.texts != nil {
+		fields = append(fields, tierplan.FieldTexts)
+	}
+	if m.starts_at != nil {
+		fields = append(fields, tierplan.FieldStartsAt)
+	}
+	if m.ends_at != nil {
+		fields = append(fields, tierplan.FieldEndsAt)
+	}
+	if m.product_id != nil {
+		fields = append(fields, tierplan.FieldProductID)
+	}
+	if m.mode != nil {
+		fields = append(fields, tierplan.FieldMode)
+	}
+	if m.tiers != nil {
+		fields = append(fields, tierplan.FieldTiers)
+	}
+	if m.version != nil {
+		fields = append(fields, tierplan.FieldVersion)
+	}
+	if m.created_at != nil {
+		fields = append(fields, tierplan.FieldCreatedAt)
+	}
+	if m.updated_at != nil {
+		fields = append(fields, tierplan.FieldUpdatedAt)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *TierPlanMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case tierplan.FieldStatus:
+		return m.Status()
+	case tierplan.FieldLanguage:
+		return m.Language()
+	case tierplan.FieldTexts:
+		return m.Texts()
+	case tierplan.FieldStartsAt:
+		return m.StartsAt()
+	case tierplan.FieldEndsAt:
+		return m.EndsAt()
+	case tierplan.FieldProductID:
+		return m.ProductID()
+	case tierplan.FieldMode:
+		return m.Mode()
+	case tierplan.FieldTiers:
+		return m.Tiers()
+	case tierplan.FieldVersion:
+		return m.Version()
+	case tierplan.FieldCreatedAt:
+		return m.CreatedAt()
+	case tierplan.FieldUpdatedAt:
+		return m.UpdatedAt()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *TierPlanMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case tierplan.FieldStatus:
+		return m.OldStatus(ctx)
+	case tierplan.FieldLanguage:
+		return m.OldLanguage(ctx)
+	case tierplan.FieldTexts:
+		return m.OldTexts(ctx)
+	case tierplan.FieldStartsAt:
+		return m.OldStartsAt(ctx)
+	case tierplan.FieldEndsAt:
+		return m.OldEndsAt(ctx)
+	case tierplan.FieldProductID:
+		return m.OldProductID(ctx)
+	case tierplan.FieldMode:
+		return m.OldMode(ctx)
+	case tierplan.FieldTiers:
+		return m.OldTiers(ctx)
+	case tierplan.FieldVersion:
+		return m.OldVersion(ctx)
+	case tierplan.FieldCreatedAt:
+		return m.OldCreatedAt(ctx)
+	case tierplan.FieldUpdatedAt:
+		return m.OldUpdatedAt(ctx)
+	}
+	return nil, fmt.Errorf("unknown TierPlan field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *TierPlanMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case tierplan.FieldStatus:
+		v, ok := value.(tierplan.Status)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetStatus(v)
+		return nil
+	case tierplan.FieldLanguage:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetLanguage(v)
+		return nil
+	case tierplan.FieldTexts:
+		v, ok := value.(map[string]schema.Text)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetTexts(v)
+		return nil
+	case tierplan.FieldStartsAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetStartsAt(v)
+		return nil
+	case tierplan.FieldEndsAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetEndsAt(v)
+		return nil
+	case tierplan.FieldProductID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetProductID(v)
+		return nil
+	case tierplan.FieldMode:
+		v, ok := value.(tierplan.Mode)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetMode(v)
+		return nil
+	case tierplan.FieldTiers:
+		v, ok := value.([]schema.Tier)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetTiers(v)
+		return nil
+	case tierplan.FieldVersion:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetVersion(v)
+		return nil
+	case tierplan.FieldCreatedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCreatedAt(v)
+		return nil
+	case tierplan.FieldUpdatedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetUpdatedAt(v)
+		return nil
+	}
+	return fmt.Errorf("unknown TierPlan field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *TierPlanMutation) AddedFields() []string {
+	var fields []string
+	if m.addversion != nil {
+		fields = append(fields, tierplan.FieldVersion)
+	}
+	return fields
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *TierPlanMutation) AddedField(name string) (ent.Value, bool) {
+	switch name {
+	case tierplan.FieldVersion:
+		return m.AddedVersion()
+	}
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *TierPlanMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	case tierplan.FieldVersion:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddVersion(v)
+		return nil
+	}
+	return fmt.Errorf("unknown TierPlan numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *TierPlanMutation) ClearedFields() []string {
+	var fields []string
+	if m.FieldCleared(tierplan.FieldEndsAt) {
+		fields = append(fields, tierplan.FieldEndsAt)
+	}
+	return fields
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *TierPlanMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *TierPlanMutation) ClearField(name string) error {
+	switch name {
+	case tierplan.FieldEndsAt:
+		m.ClearEndsAt()
+		return nil
+	}
+	return fmt.Errorf("unknown TierPlan nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *TierPlanMutation) ResetField(name string) error {
+	switch name {
+	case tierplan.FieldStatus:
+		m.ResetStatus()
+		return nil
+	case tierplan.FieldLanguage:
+		m.ResetLanguage()
+		return nil
+	case tierplan.FieldTexts:
+		m.ResetTexts()
+		return nil
+	case tierplan.FieldStartsAt:
+		m.ResetStartsAt()
+		return nil
+	case tierplan.FieldEndsAt:
+		m.ResetEndsAt()
+		return nil
+	case tierplan.FieldProductID:
+		m.ResetProductID()
+		return nil
+	case tierplan.FieldMode:
+		m.ResetMode()
+		return nil
+	case tierplan.FieldTiers:
+		m.ResetTiers()
+		return nil
+	case tierplan.FieldVersion:
+		m.ResetVersion()
+		return nil
+	case tierplan.FieldCreatedAt:
+		m.ResetCreatedAt()
+		return nil
+	case tierplan.FieldUpdatedAt:
+		m.ResetUpdatedAt()
+		return nil
+	}
+	return fmt.Errorf("unknown TierPlan field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *TierPlanMutation) AddedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *TierPlanMutation) AddedIDs(name string) []ent.Value {
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *TierPlanMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *TierPlanMutation) RemovedIDs(name string) []ent.Value {
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *TierPlanMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *TierPlanMutation) EdgeCleared(name string) bool {
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *TierPlanMutation) ClearEdge(name string) error {
+	return fmt.Errorf("unknown TierPlan unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *TierPlanMutation) ResetEdge(name string) error {
+	return fmt.Errorf("unknown TierPlan edge %s", name)
 }
 
 // TransferMutation represents an operation that mutates the Transfer nodes in the graph.
@@ -12277,4 +22259,2110 @@ func (m *TransferMutation) ClearEdge(name string) error {
 // It returns an error if the edge is not defined in the schema.
 func (m *TransferMutation) ResetEdge(name string) error {
 	return fmt.Errorf("unknown Transfer edge %s", name)
+}
+
+// TrialMutation represents an operation that mutates the Trial nodes in the graph.
+type TrialMutation struct {
+	config
+	op             Op
+	typ            string
+	id             *uuid.UUID
+	shopper_id     *uuid.UUID
+	product_id     *uuid.UUID
+	offer_id       *uuid.UUID
+	purchase_id    *uuid.UUID
+	entitlement_id *uuid.UUID
+	currency       *money.Code
+	price          *money.Amount
+	addprice       *money.Amount
+	started_at     *time.Time
+	expires_at     *time.Time
+	credit_until   *time.Time
+	converted_by   *uuid.UUID
+	clearedFields  map[string]struct{}
+	done           bool
+	oldValue       func(context.Context) (*Trial, error)
+	predicates     []predicate.Trial
+}
+
+var _ ent.Mutation = (*TrialMutation)(nil)
+
+// trialOption allows management of the mutation configuration using functional options.
+type trialOption func(*TrialMutation)
+
+// newTrialMutation creates new mutation for the Trial entity.
+func newTrialMutation(c config, op Op, opts ...trialOption) *TrialMutation {
+	m := &TrialMutation{
+		config:        c,
+		op:            op,
+		typ:           TypeTrial,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withTrialID sets the ID field of the mutation.
+func withTrialID(id uuid.UUID) trialOption {
+	return func(m *TrialMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *Trial
+		)
+		m.oldValue = func(ctx context.Context) (*Trial, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().Trial.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withTrial sets the old Trial of the mutation.
+func withTrial(node *Trial) trialOption {
+	return func(m *TrialMutation) {
+		m.oldValue = func(context.Context) (*Trial, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m TrialMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m TrialMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("ent: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// SetID sets the value of the id field. Note that this
+// operation is only accepted on creation of Trial entities.
+func (m *TrialMutation) SetID(id uuid.UUID) {
+	m.id = &id
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *TrialMutation) ID() (id uuid.UUID, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *TrialMutation) IDs(ctx context.Context) ([]uuid.UUID, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []uuid.UUID{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().Trial.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetShopperID sets the "shopper_id" field.
+func (m *TrialMutation) SetShopperID(u uuid.UUID) {
+	m.shopper_id = &u
+}
+
+// ShopperID returns the value of the "shopper_id" field in the mutation.
+func (m *TrialMutation) ShopperID() (r uuid.UUID, exists bool) {
+	v := m.shopper_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldShopperID returns the old "shopper_id" field's value of the Trial entity.
+// If the Trial object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TrialMutation) OldShopperID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldShopperID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldShopperID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldShopperID: %w", err)
+	}
+	return oldValue.ShopperID, nil
+}
+
+// ResetShopperID resets all changes to the "shopper_id" field.
+func (m *TrialMutation) ResetShopperID() {
+	m.shopper_id = nil
+}
+
+// SetProductID sets the "product_id" field.
+func (m *TrialMutation) SetProductID(u uuid.UUID) {
+	m.product_id = &u
+}
+
+// ProductID returns the value of the "product_id" field in the mutation.
+func (m *TrialMutation) ProductID() (r uuid.UUID, exists bool) {
+	v := m.product_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldProductID returns the old "product_id" field's value of the Trial entity.
+// If the Trial object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TrialMutation) OldProductID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldProductID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldProductID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldProductID: %w", err)
+	}
+	return oldValue.ProductID, nil
+}
+
+// ResetProductID resets all changes to the "product_id" field.
+func (m *TrialMutation) ResetProductID() {
+	m.product_id = nil
+}
+
+// SetOfferID sets the "offer_id" field.
+func (m *TrialMutation) SetOfferID(u uuid.UUID) {
+	m.offer_id = &u
+}
+
+// OfferID returns the value of the "offer_id" field in the mutation.
+func (m *TrialMutation) OfferID() (r uuid.UUID, exists bool) {
+	v := m.offer_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldOfferID returns the old "offer_id" field's value of the Trial entity.
+// If the Trial object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TrialMutation) OldOfferID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldOfferID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldOfferID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldOfferID: %w", err)
+	}
+	return oldValue.OfferID, nil
+}
+
+// ResetOfferID resets all changes to the "offer_id" field.
+func (m *TrialMutation) ResetOfferID() {
+	m.offer_id = nil
+}
+
+// SetPurchaseID sets the "purchase_id" field.
+func (m *TrialMutation) SetPurchaseID(u uuid.UUID) {
+	m.purchase_id = &u
+}
+
+// PurchaseID returns the value of the "purchase_id" field in the mutation.
+func (m *TrialMutation) PurchaseID() (r uuid.UUID, exists bool) {
+	v := m.purchase_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldPurchaseID returns the old "purchase_id" field's value of the Trial entity.
+// If the Trial object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TrialMutation) OldPurchaseID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldPurchaseID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldPurchaseID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldPurchaseID: %w", err)
+	}
+	return oldValue.PurchaseID, nil
+}
+
+// ResetPurchaseID resets all changes to the "purchase_id" field.
+func (m *TrialMutation) ResetPurchaseID() {
+	m.purchase_id = nil
+}
+
+// SetEntitlementID sets the "entitlement_id" field.
+func (m *TrialMutation) SetEntitlementID(u uuid.UUID) {
+	m.entitlement_id = &u
+}
+
+// EntitlementID returns the value of the "entitlement_id" field in the mutation.
+func (m *TrialMutation) EntitlementID() (r uuid.UUID, exists bool) {
+	v := m.entitlement_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldEntitlementID returns the old "entitlement_id" field's value of the Trial entity.
+// If the Trial object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TrialMutation) OldEntitlementID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldEntitlementID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldEntitlementID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldEntitlementID: %w", err)
+	}
+	return oldValue.EntitlementID, nil
+}
+
+// ResetEntitlementID resets all changes to the "entitlement_id" field.
+func (m *TrialMutation) ResetEntitlementID() {
+	m.entitlement_id = nil
+}
+
+// SetCurrency sets the "currency" field.
+func (m *TrialMutation) SetCurrency(value money.Code) {
+	m.currency = &value
+}
+
+// Currency returns the value of the "currency" field in the mutation.
+func (m *TrialMutation) Currency() (r money.Code, exists bool) {
+	v := m.currency
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCurrency returns the old "currency" field's value of the Trial entity.
+// If the Trial object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TrialMutation) OldCurrency(ctx context.Context) (v money.Code, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCurrency is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCurrency requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCurrency: %w", err)
+	}
+	return oldValue.Currency, nil
+}
+
+// ResetCurrency resets all changes to the "currency" field.
+func (m *TrialMutation) ResetCurrency() {
+	m.currency = nil
+}
+
+// SetPrice sets the "price" field.
+func (m *TrialMutation) SetPrice(value money.Amount) {
+	m.price = &value
+	m.addprice = nil
+}
+
+// Price returns the value of the "price" field in the mutation.
+func (m *TrialMutation) Price() (r money.Amount, exists bool) {
+	v := m.price
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldPrice returns the old "price" field's value of the Trial entity.
+// If the Trial object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TrialMutation) OldPrice(ctx context.Context) (v money.Amount, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldPrice is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldPrice requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldPrice: %w", err)
+	}
+	return oldValue.Price, nil
+}
+
+// AddPrice adds value to the "price" field.
+func (m *TrialMutation) AddPrice(value money.Amount) {
+	if m.addprice != nil {
+		*m.addprice += value
+	} else {
+		m.addprice = &value
+	}
+}
+
+// AddedPrice returns the value that was added to the "price" field in this mutation.
+func (m *TrialMutation) AddedPrice() (r money.Amount, exists bool) {
+	v := m.addprice
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetPrice resets all changes to the "price" field.
+func (m *TrialMutation) ResetPrice() {
+	m.price = nil
+	m.addprice = nil
+}
+
+// SetStartedAt sets the "started_at" field.
+func (m *TrialMutation) SetStartedAt(t time.Time) {
+	m.started_at = &t
+}
+
+// StartedAt returns the value of the "started_at" field in the mutation.
+func (m *TrialMutation) StartedAt() (r time.Time, exists bool) {
+	v := m.started_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldStartedAt returns the old "started_at" field's value of the Trial entity.
+// If the Trial object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TrialMutation) OldStartedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldStartedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldStartedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldStartedAt: %w", err)
+	}
+	return oldValue.StartedAt, nil
+}
+
+// ResetStartedAt resets all changes to the "started_at" field.
+func (m *TrialMutation) ResetStartedAt() {
+	m.started_at = nil
+}
+
+// SetExpiresAt sets the "expires_at" field.
+func (m *TrialMutation) SetExpiresAt(t time.Time) {
+	m.expires_at = &t
+}
+
+// ExpiresAt returns the value of the "expires_at" field in the mutation.
+func (m *TrialMutation) ExpiresAt() (r time.Time, exists bool) {
+	v := m.expires_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldExpiresAt returns the old "expires_at" field's value of the Trial entity.
+// If the Trial object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TrialMutation) OldExpiresAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldExpiresAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldExpiresAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldExpiresAt: %w", err)
+	}
+	return oldValue.ExpiresAt, nil
+}
+
+// ResetExpiresAt resets all changes to the "expires_at" field.
+func (m *TrialMutation) ResetExpiresAt() {
+	m.expires_at = nil
+}
+
+// SetCreditUntil sets the "credit_until" field.
+func (m *TrialMutation) SetCreditUntil(t time.Time) {
+	m.credit_until = &t
+}
+
+// CreditUntil returns the value of the "credit_until" field in the mutation.
+func (m *TrialMutation) CreditUntil() (r time.Time, exists bool) {
+	v := m.credit_until
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCreditUntil returns the old "credit_until" field's value of the Trial entity.
+// If the Trial object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TrialMutation) OldCreditUntil(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCreditUntil is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCreditUntil requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCreditUntil: %w", err)
+	}
+	return oldValue.CreditUntil, nil
+}
+
+// ResetCreditUntil resets all changes to the "credit_until" field.
+func (m *TrialMutation) ResetCreditUntil() {
+	m.credit_until = nil
+}
+
+// SetConvertedBy sets the "converted_by" field.
+func (m *TrialMutation) SetConvertedBy(u uuid.UUID) {
+	m.converted_by = &u
+}
+
+// ConvertedBy returns the value of the "converted_by" field in the mutation.
+func (m *TrialMutation) ConvertedBy() (r uuid.UUID, exists bool) {
+	v := m.converted_by
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldConvertedBy returns the old "converted_by" field's value of the Trial entity.
+// If the Trial object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TrialMutation) OldConvertedBy(ctx context.Context) (v *uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldConvertedBy is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldConvertedBy requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldConvertedBy: %w", err)
+	}
+	return oldValue.ConvertedBy, nil
+}
+
+// ClearConvertedBy clears the value of the "converted_by" field.
+func (m *TrialMutation) ClearConvertedBy() {
+	m.converted_by = nil
+	m.clearedFields[trial.FieldConvertedBy] = struct{}{}
+}
+
+// ConvertedByCleared returns if the "converted_by" field was cleared in this mutation.
+func (m *TrialMutation) ConvertedByCleared() bool {
+	_, ok := m.clearedFields[trial.FieldConvertedBy]
+	return ok
+}
+
+// ResetConvertedBy resets all changes to the "converted_by" field.
+func (m *TrialMutation) ResetConvertedBy() {
+	m.converted_by = nil
+	delete(m.clearedFields, trial.FieldConvertedBy)
+}
+
+// Where appends a list predicates to the TrialMutation builder.
+func (m *TrialMutation) Where(ps ...predicate.Trial) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the TrialMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *TrialMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.Trial, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *TrialMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *TrialMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (Trial).
+func (m *TrialMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *TrialMutation) Fields() []string {
+	fields := make([]string, 0, 11)
+	if m.shopper_id != nil {
+		fields = append(fields, trial.FieldShopperID)
+	}
+	if m.product_id != nil {
+		fields = append(fields, trial.FieldProductID)
+	}
+	if m.offer_id != nil {
+		fields = append(fields, trial.FieldOfferID)
+	}
+	if m.purchase_id != nil {
+		fields = append(fields, trial.FieldPurchaseID)
+	}
+	if m.entitlement_id != nil {
+		fields = append(fields, trial.FieldEntitlementID)
+	}
+	if m.currency != nil {
+		fields = append(fields, trial.FieldCurrency)
+	}
+	if m.price != nil {
+		fields = append(fields, trial.FieldPrice)
+	}
+	if m.started_at != nil {
+		fields = append(fields, trial.FieldStartedAt)
+	}
+	if m.expires_at != nil {
+		fields = append(fields, trial.FieldExpiresAt)
+	}
+	if m.credit_until != nil {
+		fields = append(fields, trial.FieldCreditUntil)
+	}
+	if m.converted_by != nil {
+		fields = append(fields, trial.FieldConvertedBy)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *TrialMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case trial.FieldShopperID:
+		return m.ShopperID()
+	case trial.FieldProductID:
+		return m.ProductID()
+	case trial.FieldOfferID:
+		return m.OfferID()
+	case trial.FieldPurchaseID:
+		return m.PurchaseID()
+	case trial.FieldEntitlementID:
+		return m.EntitlementID()
+	case trial.FieldCurrency:
+		return m.Currency()
+	case trial.FieldPrice:
+		return m.Price()
+	case trial.FieldStartedAt:
+		return m.StartedAt()
+	case trial.FieldExpiresAt:
+		return m.ExpiresAt()
+	case trial.FieldCreditUntil:
+		return m.CreditUntil()
+	case trial.FieldConvertedBy:
+		return m.ConvertedBy()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *TrialMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case trial.FieldShopperID:
+		return m.OldShopperID(ctx)
+	case trial.FieldProductID:
+		return m.OldProductID(ctx)
+	case trial.FieldOfferID:
+		return m.OldOfferID(ctx)
+	case trial.FieldPurchaseID:
+		return m.OldPurchaseID(ctx)
+	case trial.FieldEntitlementID:
+		return m.OldEntitlementID(ctx)
+	case trial.FieldCurrency:
+		return m.OldCurrency(ctx)
+	case trial.FieldPrice:
+		return m.OldPrice(ctx)
+	case trial.FieldStartedAt:
+		return m.OldStartedAt(ctx)
+	case trial.FieldExpiresAt:
+		return m.OldExpiresAt(ctx)
+	case trial.FieldCreditUntil:
+		return m.OldCreditUntil(ctx)
+	case trial.FieldConvertedBy:
+		return m.OldConvertedBy(ctx)
+	}
+	return nil, fmt.Errorf("unknown Trial field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *TrialMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case trial.FieldShopperID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetShopperID(v)
+		return nil
+	case trial.FieldProductID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetProductID(v)
+		return nil
+	case trial.FieldOfferID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetOfferID(v)
+		return nil
+	case trial.FieldPurchaseID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetPurchaseID(v)
+		return nil
+	case trial.FieldEntitlementID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetEntitlementID(v)
+		return nil
+	case trial.FieldCurrency:
+		v, ok := value.(money.Code)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCurrency(v)
+		return nil
+	case trial.FieldPrice:
+		v, ok := value.(money.Amount)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetPrice(v)
+		return nil
+	case trial.FieldStartedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetStartedAt(v)
+		return nil
+	case trial.FieldExpiresAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetExpiresAt(v)
+		return nil
+	case trial.FieldCreditUntil:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCreditUntil(v)
+		return nil
+	case trial.FieldConvertedBy:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetConvertedBy(v)
+		return nil
+	}
+	return fmt.Errorf("unknown Trial field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *TrialMutation) AddedFields() []string {
+	var fields []string
+	if m.addprice != nil {
+		fields = append(fields, trial.FieldPrice)
+	}
+	return fields
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *TrialMutation) AddedField(name string) (ent.Value, bool) {
+	switch name {
+	case trial.FieldPrice:
+		return m.AddedPrice()
+	}
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *TrialMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	case trial.FieldPrice:
+		v, ok := value.(money.Amount)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddPrice(v)
+		return nil
+	}
+	return fmt.Errorf("unknown Trial numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *TrialMutation) ClearedFields() []string {
+	var fields []string
+	if m.FieldCleared(trial.FieldConvertedBy) {
+		fields = append(fields, trial.FieldConvertedBy)
+	}
+	return fields
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *TrialMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *TrialMutation) ClearField(name string) error {
+	switch name {
+	case trial.FieldConvertedBy:
+		m.ClearConvertedBy()
+		return nil
+	}
+	return fmt.Errorf("unknown Trial nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *TrialMutation) ResetField(name string) error {
+	switch name {
+	case trial.FieldShopperID:
+		m.ResetShopperID()
+		return nil
+	case trial.FieldProductID:
+		m.ResetProductID()
+		return nil
+	case trial.FieldOfferID:
+		m.ResetOfferID()
+		return nil
+	case trial.FieldPurchaseID:
+		m.ResetPurchaseID()
+		return nil
+	case trial.FieldEntitlementID:
+		m.ResetEntitlementID()
+		return nil
+	case trial.FieldCurrency:
+		m.ResetCurrency()
+		return nil
+	case trial.FieldPrice:
+		m.ResetPrice()
+		return nil
+	case trial.FieldStartedAt:
+		m.ResetStartedAt()
+		return nil
+	case trial.FieldExpiresAt:
+		m.ResetExpiresAt()
+		return nil
+	case trial.FieldCreditUntil:
+		m.ResetCreditUntil()
+		return nil
+	case trial.FieldConvertedBy:
+		m.ResetConvertedBy()
+		return nil
+	}
+	return fmt.Errorf("unknown Trial field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *TrialMutation) AddedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *TrialMutation) AddedIDs(name string) []ent.Value {
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *TrialMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *TrialMutation) RemovedIDs(name string) []ent.Value {
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *TrialMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *TrialMutation) EdgeCleared(name string) bool {
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *TrialMutation) ClearEdge(name string) error {
+	return fmt.Errorf("unknown Trial unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *TrialMutation) ResetEdge(name string) error {
+	return fmt.Errorf("unknown Trial edge %s", name)
+}
+
+// TrialOfferMutation represents an operation that mutates the TrialOffer nodes in the graph.
+type TrialOfferMutation struct {
+	config
+	op                Op
+	typ               string
+	id                *uuid.UUID
+	status            *trialoffer.Status
+	language          *string
+	texts             *map[string]schema.Text
+	product_id        *uuid.UUID
+	prices            *schema.Prices
+	duration_hours    *int
+	addduration_hours *int
+	grace_hours       *int
+	addgrace_hours    *int
+	uses              *int64
+	adduses           *int64
+	publish_from      *time.Time
+	publish_until     *time.Time
+	version           *int
+	addversion        *int
+	created_at        *time.Time
+	updated_at        *time.Time
+	clearedFields     map[string]struct{}
+	done              bool
+	oldValue          func(context.Context) (*TrialOffer, error)
+	predicates        []predicate.TrialOffer
+}
+
+var _ ent.Mutation = (*TrialOfferMutation)(nil)
+
+// trialofferOption allows management of the mutation configuration using functional options.
+type trialofferOption func(*TrialOfferMutation)
+
+// newTrialOfferMutation creates new mutation for the TrialOffer entity.
+func newTrialOfferMutation(c config, op Op, opts ...trialofferOption) *TrialOfferMutation {
+	m := &TrialOfferMutation{
+		config:        c,
+		op:            op,
+		typ:           TypeTrialOffer,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withTrialOfferID sets the ID field of the mutation.
+func withTrialOfferID(id uuid.UUID) trialofferOption {
+	return func(m *TrialOfferMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *TrialOffer
+		)
+		m.oldValue = func(ctx context.Context) (*TrialOffer, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().TrialOffer.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withTrialOffer sets the old TrialOffer of the mutation.
+func withTrialOffer(node *TrialOffer) trialofferOption {
+	return func(m *TrialOfferMutation) {
+		m.oldValue = func(context.Context) (*TrialOffer, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m TrialOfferMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m TrialOfferMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("ent: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// SetID sets the value of the id field. Note that this
+// operation is only accepted on creation of TrialOffer entities.
+func (m *TrialOfferMutation) SetID(id uuid.UUID) {
+	m.id = &id
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *TrialOfferMutation) ID() (id uuid.UUID, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *TrialOfferMutation) IDs(ctx context.Context) ([]uuid.UUID, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []uuid.UUID{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().TrialOffer.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetStatus sets the "status" field.
+func (m *TrialOfferMutation) SetStatus(t trialoffer.Status) {
+	m.status = &t
+}
+
+// Status returns the value of the "status" field in the mutation.
+func (m *TrialOfferMutation) Status() (r trialoffer.Status, exists bool) {
+	v := m.status
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldStatus returns the old "status" field's value of the TrialOffer entity.
+// If the TrialOffer object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TrialOfferMutation) OldStatus(ctx context.Context) (v trialoffer.Status, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldStatus is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldStatus requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldStatus: %w", err)
+	}
+	return oldValue.Status, nil
+}
+
+// ResetStatus resets all changes to the "status" field.
+func (m *TrialOfferMutation) ResetStatus() {
+	m.status = nil
+}
+
+// SetLanguage sets the "language" field.
+func (m *TrialOfferMutation) SetLanguage(s string) {
+	m.language = &s
+}
+
+// Language returns the value of the "language" field in the mutation.
+func (m *TrialOfferMutation) Language() (r string, exists bool) {
+	v := m.language
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldLanguage returns the old "language" field's value of the TrialOffer entity.
+// If the TrialOffer object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TrialOfferMutation) OldLanguage(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldLanguage is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldLanguage requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldLanguage: %w", err)
+	}
+	return oldValue.Language, nil
+}
+
+// ResetLanguage resets all changes to the "language" field.
+func (m *TrialOfferMutation) ResetLanguage() {
+	m.language = nil
+}
+
+// SetTexts sets the "texts" field.
+func (m *TrialOfferMutation) SetTexts(value map[string]schema.Text) {
+	m.texts = &value
+}
+
+// Texts returns the value of the "texts" field in the mutation.
+func (m *TrialOfferMutation) Texts() (r map[string]schema.Text, exists bool) {
+	v := m.texts
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldTexts returns the old "texts" field's value of the TrialOffer entity.
+// If the TrialOffer object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TrialOfferMutation) OldTexts(ctx context.Context) (v map[string]schema.Text, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldTexts is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldTexts requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldTexts: %w", err)
+	}
+	return oldValue.Texts, nil
+}
+
+// ResetTexts resets all changes to the "texts" field.
+func (m *TrialOfferMutation) ResetTexts() {
+	m.texts = nil
+}
+
+// SetProductID sets the "product_id" field.
+func (m *TrialOfferMutation) SetProductID(u uuid.UUID) {
+	m.product_id = &u
+}
+
+// ProductID returns the value of the "product_id" field in the mutation.
+func (m *TrialOfferMutation) ProductID() (r uuid.UUID, exists bool) {
+	v := m.product_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldProductID returns the old "product_id" field's value of the TrialOffer entity.
+// If the TrialOffer object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TrialOfferMutation) OldProductID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldProductID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldProductID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldProductID: %w", err)
+	}
+	return oldValue.ProductID, nil
+}
+
+// ResetProductID resets all changes to the "product_id" field.
+func (m *TrialOfferMutation) ResetProductID() {
+	m.product_id = nil
+}
+
+// SetPrices sets the "prices" field.
+func (m *TrialOfferMutation) SetPrices(s schema.Prices) {
+	m.prices = &s
+}
+
+// Prices returns the value of the "prices" field in the mutation.
+func (m *TrialOfferMutation) Prices() (r schema.Prices, exists bool) {
+	v := m.prices
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldPrices returns the old "prices" field's value of the TrialOffer entity.
+// If the TrialOffer object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TrialOfferMutation) OldPrices(ctx context.Context) (v schema.Prices, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldPrices is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldPrices requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldPrices: %w", err)
+	}
+	return oldValue.Prices, nil
+}
+
+// ResetPrices resets all changes to the "prices" field.
+func (m *TrialOfferMutation) ResetPrices() {
+	m.prices = nil
+}
+
+// SetDurationHours sets the "duration_hours" field.
+func (m *TrialOfferMutation) SetDurationHours(i int) {
+	m.duration_hours = &i
+	m.addduration_hours = nil
+}
+
+// DurationHours returns the value of the "duration_hours" field in the mutation.
+func (m *TrialOfferMutation) DurationHours() (r int, exists bool) {
+	v := m.duration_hours
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldDurationHours returns the old "duration_hours" field's value of the TrialOffer entity.
+// If the TrialOffer object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TrialOfferMutation) OldDurationHours(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldDurationHours is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldDurationHours requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldDurationHours: %w", err)
+	}
+	return oldValue.DurationHours, nil
+}
+
+// AddDurationHours adds i to the "duration_hours" field.
+func (m *TrialOfferMutation) AddDurationHours(i int) {
+	if m.addduration_hours != nil {
+		*m.addduration_hours += i
+	} else {
+		m.addduration_hours = &i
+	}
+}
+
+// AddedDurationHours returns the value that was added to the "duration_hours" field in this mutation.
+func (m *TrialOfferMutation) AddedDurationHours() (r int, exists bool) {
+	v := m.addduration_hours
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetDurationHours resets all changes to the "duration_hours" field.
+func (m *TrialOfferMutation) ResetDurationHours() {
+	m.duration_hours = nil
+	m.addduration_hours = nil
+}
+
+// SetGraceHours sets the "grace_hours" field.
+func (m *TrialOfferMutation) SetGraceHours(i int) {
+	m.grace_hours = &i
+	m.addgrace_hours = nil
+}
+
+// GraceHours returns the value of the "grace_hours" field in the mutation.
+func (m *TrialOfferMutation) GraceHours() (r int, exists bool) {
+	v := m.grace_hours
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldGraceHours returns the old "grace_hours" field's value of the TrialOffer entity.
+// If the TrialOffer object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TrialOfferMutation) OldGraceHours(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldGraceHours is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldGraceHours requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldGraceHours: %w", err)
+	}
+	return oldValue.GraceHours, nil
+}
+
+// AddGraceHours adds i to the "grace_hours" field.
+func (m *TrialOfferMutation) AddGraceHours(i int) {
+	if m.addgrace_hours != nil {
+		*m.addgrace_hours += i
+	} else {
+		m.addgrace_hours = &i
+	}
+}
+
+// AddedGraceHours returns the value that was added to the "grace_hours" field in this mutation.
+func (m *TrialOfferMutation) AddedGraceHours() (r int, exists bool) {
+	v := m.addgrace_hours
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetGraceHours resets all changes to the "grace_hours" field.
+func (m *TrialOfferMutation) ResetGraceHours() {
+	m.grace_hours = nil
+	m.addgrace_hours = nil
+}
+
+// SetUses sets the "uses" field.
+func (m *TrialOfferMutation) SetUses(i int64) {
+	m.uses = &i
+	m.adduses = nil
+}
+
+// Uses returns the value of the "uses" field in the mutation.
+func (m *TrialOfferMutation) Uses() (r int64, exists bool) {
+	v := m.uses
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldUses returns the old "uses" field's value of the TrialOffer entity.
+// If the TrialOffer object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TrialOfferMutation) OldUses(ctx context.Context) (v *int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldUses is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldUses requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldUses: %w", err)
+	}
+	return oldValue.Uses, nil
+}
+
+// AddUses adds i to the "uses" field.
+func (m *TrialOfferMutation) AddUses(i int64) {
+	if m.adduses != nil {
+		*m.adduses += i
+	} else {
+		m.adduses = &i
+	}
+}
+
+// AddedUses returns the value that was added to the "uses" field in this mutation.
+func (m *TrialOfferMutation) AddedUses() (r int64, exists bool) {
+	v := m.adduses
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ClearUses clears the value of the "uses" field.
+func (m *TrialOfferMutation) ClearUses() {
+	m.uses = nil
+	m.adduses = nil
+	m.clearedFields[trialoffer.FieldUses] = struct{}{}
+}
+
+// UsesCleared returns if the "uses" field was cleared in this mutation.
+func (m *TrialOfferMutation) UsesCleared() bool {
+	_, ok := m.clearedFields[trialoffer.FieldUses]
+	return ok
+}
+
+// ResetUses resets all changes to the "uses" field.
+func (m *TrialOfferMutation) ResetUses() {
+	m.uses = nil
+	m.adduses = nil
+	delete(m.clearedFields, trialoffer.FieldUses)
+}
+
+// SetPublishFrom sets the "publish_from" field.
+func (m *TrialOfferMutation) SetPublishFrom(t time.Time) {
+	m.publish_from = &t
+}
+
+// PublishFrom returns the value of the "publish_from" field in the mutation.
+func (m *TrialOfferMutation) PublishFrom() (r time.Time, exists bool) {
+	v := m.publish_from
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldPublishFrom returns the old "publish_from" field's value of the TrialOffer entity.
+// If the TrialOffer object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TrialOfferMutation) OldPublishFrom(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldPublishFrom is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldPublishFrom requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldPublishFrom: %w", err)
+	}
+	return oldValue.PublishFrom, nil
+}
+
+// ClearPublishFrom clears the value of the "publish_from" field.
+func (m *TrialOfferMutation) ClearPublishFrom() {
+	m.publish_from = nil
+	m.clearedFields[trialoffer.FieldPublishFrom] = struct{}{}
+}
+
+// PublishFromCleared returns if the "publish_from" field was cleared in this mutation.
+func (m *TrialOfferMutation) PublishFromCleared() bool {
+	_, ok := m.clearedFields[trialoffer.FieldPublishFrom]
+	return ok
+}
+
+// ResetPublishFrom resets all changes to the "publish_from" field.
+func (m *TrialOfferMutation) ResetPublishFrom() {
+	m.publish_from = nil
+	delete(m.clearedFields, trialoffer.FieldPublishFrom)
+}
+
+// SetPublishUntil sets the "publish_until" field.
+func (m *TrialOfferMutation) SetPublishUntil(t time.Time) {
+	m.publish_until = &t
+}
+
+// PublishUntil returns the value of the "publish_until" field in the mutation.
+func (m *TrialOfferMutation) PublishUntil() (r time.Time, exists bool) {
+	v := m.publish_until
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldPublishUntil returns the old "publish_until" field's value of the TrialOffer entity.
+// If the TrialOffer object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TrialOfferMutation) OldPublishUntil(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldPublishUntil is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldPublishUntil requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldPublishUntil: %w", err)
+	}
+	return oldValue.PublishUntil, nil
+}
+
+// ClearPublishUntil clears the value of the "publish_until" field.
+func (m *TrialOfferMutation) ClearPublishUntil() {
+	m.publish_until = nil
+	m.clearedFields[trialoffer.FieldPublishUntil] = struct{}{}
+}
+
+// PublishUntilCleared returns if the "publish_until" field was cleared in this mutation.
+func (m *TrialOfferMutation) PublishUntilCleared() bool {
+	_, ok := m.clearedFields[trialoffer.FieldPublishUntil]
+	return ok
+}
+
+// ResetPublishUntil resets all changes to the "publish_until" field.
+func (m *TrialOfferMutation) ResetPublishUntil() {
+	m.publish_until = nil
+	delete(m.clearedFields, trialoffer.FieldPublishUntil)
+}
+
+// SetVersion sets the "version" field.
+func (m *TrialOfferMutation) SetVersion(i int) {
+	m.version = &i
+	m.addversion = nil
+}
+
+// Version returns the value of the "version" field in the mutation.
+func (m *TrialOfferMutation) Version() (r int, exists bool) {
+	v := m.version
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldVersion returns the old "version" field's value of the TrialOffer entity.
+// If the TrialOffer object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TrialOfferMutation) OldVersion(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldVersion is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldVersion requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldVersion: %w", err)
+	}
+	return oldValue.Version, nil
+}
+
+// AddVersion adds i to the "version" field.
+func (m *TrialOfferMutation) AddVersion(i int) {
+	if m.addversion != nil {
+		*m.addversion += i
+	} else {
+		m.addversion = &i
+	}
+}
+
+// AddedVersion returns the value that was added to the "version" field in this mutation.
+func (m *TrialOfferMutation) AddedVersion() (r int, exists bool) {
+	v := m.addversion
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetVersion resets all changes to the "version" field.
+func (m *TrialOfferMutation) ResetVersion() {
+	m.version = nil
+	m.addversion = nil
+}
+
+// SetCreatedAt sets the "created_at" field.
+func (m *TrialOfferMutation) SetCreatedAt(t time.Time) {
+	m.created_at = &t
+}
+
+// CreatedAt returns the value of the "created_at" field in the mutation.
+func (m *TrialOfferMutation) CreatedAt() (r time.Time, exists bool) {
+	v := m.created_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCreatedAt returns the old "created_at" field's value of the TrialOffer entity.
+// If the TrialOffer object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TrialOfferMutation) OldCreatedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCreatedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCreatedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCreatedAt: %w", err)
+	}
+	return oldValue.CreatedAt, nil
+}
+
+// ResetCreatedAt resets all changes to the "created_at" field.
+func (m *TrialOfferMutation) ResetCreatedAt() {
+	m.created_at = nil
+}
+
+// SetUpdatedAt sets the "updated_at" field.
+func (m *TrialOfferMutation) SetUpdatedAt(t time.Time) {
+	m.updated_at = &t
+}
+
+// UpdatedAt returns the value of the "updated_at" field in the mutation.
+func (m *TrialOfferMutation) UpdatedAt() (r time.Time, exists bool) {
+	v := m.updated_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldUpdatedAt returns the old "updated_at" field's value of the TrialOffer entity.
+// If the TrialOffer object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TrialOfferMutation) OldUpdatedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldUpdatedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldUpdatedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldUpdatedAt: %w", err)
+	}
+	return oldValue.UpdatedAt, nil
+}
+
+// ResetUpdatedAt resets all changes to the "updated_at" field.
+func (m *TrialOfferMutation) ResetUpdatedAt() {
+	m.updated_at = nil
+}
+
+// Where appends a list predicates to the TrialOfferMutation builder.
+func (m *TrialOfferMutation) Where(ps ...predicate.TrialOffer) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the TrialOfferMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *TrialOfferMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.TrialOffer, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *TrialOfferMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *TrialOfferMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (TrialOffer).
+func (m *TrialOfferMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *TrialOfferMutation) Fields() []string {
+	fields := make([]string, 0, 13)
+	if m.status != nil {
+		fields = append(fields, trialoffer.FieldStatus)
+	}
+	if m.language != nil {
+		fields = append(fields, trialoffer.FieldLanguage)
+	}
+	if m.texts != nil {
+		fields = append(fields, trialoffer.FieldTexts)
+	}
+	if m.product_id != nil {
+		fields = append(fields, trialoffer.FieldProductID)
+	}
+	if m.prices != nil {
+		fields = append(fields, trialoffer.FieldPrices)
+	}
+	if m.duration_hours != nil {
+		fields = append(fields, trialoffer.FieldDurationHours)
+	}
+	if m.grace_hours != nil {
+		fields = append(fields, trialoffer.FieldGraceHours)
+	}
+	if m.uses != nil {
+		fields = append(fields, trialoffer.FieldUses)
+	}
+	if m.publish_from != nil {
+		fields = append(fields, trialoffer.FieldPublishFrom)
+	}
+	if m.publish_until != nil {
+		fields = append(fields, trialoffer.FieldPublishUntil)
+	}
+	if m.version != nil {
+		fields = append(fields, trialoffer.FieldVersion)
+	}
+	if m.created_at != nil {
+		fields = append(fields, trialoffer.FieldCreatedAt)
+	}
+	if m.updated_at != nil {
+		fields = append(fields, trialoffer.FieldUpdatedAt)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *TrialOfferMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case trialoffer.FieldStatus:
+		return m.Status()
+	case trialoffer.FieldLanguage:
+		return m.Language()
+	case trialoffer.FieldTexts:
+		return m.Texts()
+	case trialoffer.FieldProductID:
+		return m.ProductID()
+	case trialoffer.FieldPrices:
+		return m.Prices()
+	case trialoffer.FieldDurationHours:
+		return m.DurationHours()
+	case trialoffer.FieldGraceHours:
+		return m.GraceHours()
+	case trialoffer.FieldUses:
+		return m.Uses()
+	case trialoffer.FieldPublishFrom:
+		return m.PublishFrom()
+	case trialoffer.FieldPublishUntil:
+		return m.PublishUntil()
+	case trialoffer.FieldVersion:
+		return m.Version()
+	case trialoffer.FieldCreatedAt:
+		return m.CreatedAt()
+	case trialoffer.FieldUpdatedAt:
+		return m.UpdatedAt()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *TrialOfferMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case trialoffer.FieldStatus:
+		return m.OldStatus(ctx)
+	case trialoffer.FieldLanguage:
+		return m.OldLanguage(ctx)
+	case trialoffer.FieldTexts:
+		return m.OldTexts(ctx)
+	case trialoffer.FieldProductID:
+		return m.OldProductID(ctx)
+	case trialoffer.FieldPrices:
+		return m.OldPrices(ctx)
+	case trialoffer.FieldDurationHours:
+		return m.OldDurationHours(ctx)
+	case trialoffer.FieldGraceHours:
+		return m.OldGraceHours(ctx)
+	case trialoffer.FieldUses:
+		return m.OldUses(ctx)
+	case trialoffer.FieldPublishFrom:
+		return m.OldPublishFrom(ctx)
+	case trialoffer.FieldPublishUntil:
+		return m.OldPublishUntil(ctx)
+	case trialoffer.FieldVersion:
+		return m.OldVersion(ctx)
+	case trialoffer.FieldCreatedAt:
+		return m.OldCreatedAt(ctx)
+	case trialoffer.FieldUpdatedAt:
+		return m.OldUpdatedAt(ctx)
+	}
+	return nil, fmt.Errorf("unknown TrialOffer field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *TrialOfferMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case trialoffer.FieldStatus:
+		v, ok := value.(trialoffer.Status)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetStatus(v)
+		return nil
+	case trialoffer.FieldLanguage:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetLanguage(v)
+		return nil
+	case trialoffer.FieldTexts:
+		v, ok := value.(map[string]schema.Text)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetTexts(v)
+		return nil
+	case trialoffer.FieldProductID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetProductID(v)
+		return nil
+	case trialoffer.FieldPrices:
+		v, ok := value.(schema.Prices)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetPrices(v)
+		return nil
+	case trialoffer.FieldDurationHours:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetDurationHours(v)
+		return nil
+	case trialoffer.FieldGraceHours:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetGraceHours(v)
+		return nil
+	case trialoffer.FieldUses:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetUses(v)
+		return nil
+	case trialoffer.FieldPublishFrom:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetPublishFrom(v)
+		return nil
+	case trialoffer.FieldPublishUntil:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetPublishUntil(v)
+		return nil
+	case trialoffer.FieldVersion:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetVersion(v)
+		return nil
+	case trialoffer.FieldCreatedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCreatedAt(v)
+		return nil
+	case trialoffer.FieldUpdatedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetUpdatedAt(v)
+		return nil
+	}
+	return fmt.Errorf("unknown TrialOffer field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *TrialOfferMutation) AddedFields() []string {
+	var fields []string
+	if m.addduration_hours != nil {
+		fields = append(fields, trialoffer.FieldDurationHours)
+	}
+	if m.addgrace_hours != nil {
+		fields = append(fields, trialoffer.FieldGraceHours)
+	}
+	if m.adduses != nil {
+		fields = append(fields, trialoffer.FieldUses)
+	}
+	if m.addversion != nil {
+		fields = append(fields, trialoffer.FieldVersion)
+	}
+	return fields
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *TrialOfferMutation) AddedField(name string) (ent.Value, bool) {
+	switch name {
+	case trialoffer.FieldDurationHours:
+		return m.AddedDurationHours()
+	case trialoffer.FieldGraceHours:
+		return m.AddedGraceHours()
+	case trialoffer.FieldUses:
+		return m.AddedUses()
+	case trialoffer.FieldVersion:
+		return m.AddedVersion()
+	}
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *TrialOfferMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	case trialoffer.FieldDurationHours:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddDurationHours(v)
+		return nil
+	case trialoffer.FieldGraceHours:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddGraceHours(v)
+		return nil
+	case trialoffer.FieldUses:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddUses(v)
+		return nil
+	case trialoffer.FieldVersion:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddVersion(v)
+		return nil
+	}
+	return fmt.Errorf("unknown TrialOffer numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *TrialOfferMutation) ClearedFields() []string {
+	var fields []string
+	if m.FieldCleared(trialoffer.FieldUses) {
+		fields = append(fields, trialoffer.FieldUses)
+	}
+	if m.FieldCleared(trialoffer.FieldPublishFrom) {
+		fields = append(fields, trialoffer.FieldPublishFrom)
+	}
+	if m.FieldCleared(trialoffer.FieldPublishUntil) {
+		fields = append(fields, trialoffer.FieldPublishUntil)
+	}
+	return fields
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *TrialOfferMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *TrialOfferMutation) ClearField(name string) error {
+	switch name {
+	case trialoffer.FieldUses:
+		m.ClearUses()
+		return nil
+	case trialoffer.FieldPublishFrom:
+		m.ClearPublishFrom()
+		return nil
+	case trialoffer.FieldPublishUntil:
+		m.ClearPublishUntil()
+		return nil
+	}
+	return fmt.Errorf("unknown TrialOffer nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *TrialOfferMutation) ResetField(name string) error {
+	switch name {
+	case trialoffer.FieldStatus:
+		m.ResetStatus()
+		return nil
+	case trialoffer.FieldLanguage:
+		m.ResetLanguage()
+		return nil
+	case trialoffer.FieldTexts:
+		m.ResetTexts()
+		return nil
+	case trialoffer.FieldProductID:
+		m.ResetProductID()
+		return nil
+	case trialoffer.FieldPrices:
+		m.ResetPrices()
+		return nil
+	case trialoffer.FieldDurationHours:
+		m.ResetDurationHours()
+		return nil
+	case trialoffer.FieldGraceHours:
+		m.ResetGraceHours()
+		return nil
+	case trialoffer.FieldUses:
+		m.ResetUses()
+		return nil
+	case trialoffer.FieldPublishFrom:
+		m.ResetPublishFrom()
+		return nil
+	case trialoffer.FieldPublishUntil:
+		m.ResetPublishUntil()
+		return nil
+	case trialoffer.FieldVersion:
+		m.ResetVersion()
+		return nil
+	case trialoffer.FieldCreatedAt:
+		m.ResetCreatedAt()
+		return nil
+	case trialoffer.FieldUpdatedAt:
+		m.ResetUpdatedAt()
+		return nil
+	}
+	return fmt.Errorf("unknown TrialOffer field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *TrialOfferMutation) AddedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *TrialOfferMutation) AddedIDs(name string) []ent.Value {
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *TrialOfferMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *TrialOfferMutation) RemovedIDs(name string) []ent.Value {
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *TrialOfferMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *TrialOfferMutation) EdgeCleared(name string) bool {
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *TrialOfferMutation) ClearEdge(name string) error {
+	return fmt.Errorf("unknown TrialOffer unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *TrialOfferMutation) ResetEdge(name string) error {
+	return fmt.Errorf("unknown TrialOffer edge %s", name)
 }

@@ -20,11 +20,11 @@ type PriceChange struct {
 	// ID of the ent.
 	// UUIDv7: unique, and in the order in which rows were made.
 	ID uuid.UUID `json:"id,omitempty"`
-	// Whose price changed.
+	// Whose price changed: a product, a bundle or a trial offer.
 	ProductID uuid.UUID `json:"product_id,omitempty"`
 	// Code of the currency of the amounts of this row, such as USD or GEM.
 	Currency money.Code `json:"currency,omitempty"`
-	// List price from then on; null when the product is no longer sold in the currency.
+	// List price from then on; null when it is no longer sold in the currency.
 	Amount *money.Amount `json:"amount,omitempty"`
 	// Subject of whoever changed it.
 	Actor string `json:"actor,omitempty"`

@@ -43,6 +43,10 @@ type PurchaseLine struct {
 	Subtotal money.Amount `json:"subtotal,omitempty"`
 	// What was charged for the line. The totals of the lines add up to that of the purchase.
 	Total money.Amount `json:"total,omitempty"`
+	// The bundle that it was bought in; null when it was bought by itself.
+	BundleID *uuid.UUID `json:"bundle_id,omitempty"`
+	// The offer under which it is tried; null when it was bought for good.
+	TrialOfferID *uuid.UUID `json:"trial_offer_id,omitempty"`
 	// Edges holds the relations/edges for other nodes in the graph.
 	// The values are being populated by the PurchaseLineQuery when eager-loading is set.
 	Edges        PurchaseLineEdges `json:"edges"`
@@ -53,9 +57,11 @@ type PurchaseLine struct {
 type PurchaseLineEdges struct {
 	// Purchase holds the value of the purchase edge.
 	Purchase *Purchase `json:"purchase,omitempty"`
+	// Adjustments holds the value of the adjustments edge.
+	Adjustments []*LineAdjustment `json:"adjustments,omitempty"`
 	// loadedTypes holds the information for reporting if a
 	// type was loaded (or requested) in eager-loading or not.
-	loadedTypes [1]bool
+	loadedTypes [2]bool
 }
 
 // PurchaseOrErr returns the Purchase value or an error if the edge
@@ -69,11 +75,22 @@ func (e PurchaseLineEdges) PurchaseOrErr() (*Purchase, error) {
 	return nil, &NotLoadedError{edge: "purchase"}
 }
 
+// AdjustmentsOrErr returns the Adjustments value or an error if the edge
+// was not loaded in eager-loading.
+func (e PurchaseLineEdges) AdjustmentsOrErr() ([]*LineAdjustment, error) {
+	if e.loadedTypes[1] {
+		return e.Adjustments, nil
+	}
+	return nil, &NotLoadedError{edge: "adjustments"}
+}
+
 // scanValues returns the types for scanning values from sql.Rows.
 func (*PurchaseLine) scanValues(columns []string) ([]any, error) {
 	values := make([]any, len(columns))
 	for i := range columns {
 		switch columns[i] {
+		case purchaseline.FieldBundleID, purchaseline.FieldTrialOfferID:
+			values[i] = &sql.NullScanner{S: new(uuid.UUID)}
 		case purchaseline.FieldNames:
 			values[i] = new([]byte)
 		case purchaseline.FieldPosition, purchaseline.FieldQuantity, purchaseline.FieldUnits, purchaseline.FieldUnitPrice, purchaseline.FieldSubtotal, purchaseline.FieldTotal:
@@ -171,6 +188,20 @@ func (_m *PurchaseLine) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.Total = money.Amount(value.Int64)
 			}
+		case purchaseline.FieldBundleID:
+			if value, ok := values[i].(*sql.NullScanner); !ok {
+				return fmt.Errorf("unexpected type %T for field bundle_id", values[i])
+			} else if value.Valid {
+				_m.BundleID = new(uuid.UUID)
+				*_m.BundleID = *value.S.(*uuid.UUID)
+			}
+		case purchaseline.FieldTrialOfferID:
+			if value, ok := values[i].(*sql.NullScanner); !ok {
+				return fmt.Errorf("unexpected type %T for field trial_offer_id", values[i])
+			} else if value.Valid {
+				_m.TrialOfferID = new(uuid.UUID)
+				*_m.TrialOfferID = *value.S.(*uuid.UUID)
+			}
 		default:
 			_m.selectValues.Set(columns[i], values[i])
 		}
@@ -187,6 +218,11 @@ func (_m *PurchaseLine) Value(name string) (ent.Value, error) {
 // QueryPurchase queries the "purchase" edge of the PurchaseLine entity.
 func (_m *PurchaseLine) QueryPurchase() *PurchaseQuery {
 	return NewPurchaseLineClient(_m.config).QueryPurchase(_m)
+}
+
+// QueryAdjustments queries the "adjustments" edge of the PurchaseLine entity.
+func (_m *PurchaseLine) QueryAdjustments() *LineAdjustmentQuery {
+	return NewPurchaseLineClient(_m.config).QueryAdjustments(_m)
 }
 
 // Update returns a builder for updating this PurchaseLine.
@@ -244,6 +280,16 @@ func (_m *PurchaseLine) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("total=")
 	builder.WriteString(fmt.Sprintf("%v", _m.Total))
+	builder.WriteString(", ")
+	if v := _m.BundleID; v != nil {
+		builder.WriteString("bundle_id=")
+		builder.WriteString(fmt.Sprintf("%v", *v))
+	}
+	builder.WriteString(", ")
+	if v := _m.TrialOfferID; v != nil {
+		builder.WriteString("trial_offer_id=")
+		builder.WriteString(fmt.Sprintf("%v", *v))
+	}
 	builder.WriteByte(')')
 	return builder.String()
 }

@@ -5,6 +5,7 @@ package ent
 import (
 	"context"
 	"errors"
+	"farthing/ent/lineadjustment"
 	"farthing/ent/purchase"
 	"farthing/ent/purchaseline"
 	"farthing/internal/money"
@@ -91,6 +92,34 @@ func (_c *PurchaseLineCreate) SetTotal(v money.Amount) *PurchaseLineCreate {
 	return _c
 }
 
+// SetBundleID sets the "bundle_id" field.
+func (_c *PurchaseLineCreate) SetBundleID(v uuid.UUID) *PurchaseLineCreate {
+	_c.mutation.SetBundleID(v)
+	return _c
+}
+
+// SetNillableBundleID sets the "bundle_id" field if the given value is not nil.
+func (_c *PurchaseLineCreate) SetNillableBundleID(v *uuid.UUID) *PurchaseLineCreate {
+	if v != nil {
+		_c.SetBundleID(*v)
+	}
+	return _c
+}
+
+// SetTrialOfferID sets the "trial_offer_id" field.
+func (_c *PurchaseLineCreate) SetTrialOfferID(v uuid.UUID) *PurchaseLineCreate {
+	_c.mutation.SetTrialOfferID(v)
+	return _c
+}
+
+// SetNillableTrialOfferID sets the "trial_offer_id" field if the given value is not nil.
+func (_c *PurchaseLineCreate) SetNillableTrialOfferID(v *uuid.UUID) *PurchaseLineCreate {
+	if v != nil {
+		_c.SetTrialOfferID(*v)
+	}
+	return _c
+}
+
 // SetID sets the "id" field.
 func (_c *PurchaseLineCreate) SetID(v uuid.UUID) *PurchaseLineCreate {
 	_c.mutation.SetID(v)
@@ -108,6 +137,21 @@ func (_c *PurchaseLineCreate) SetNillableID(v *uuid.UUID) *PurchaseLineCreate {
 // SetPurchase sets the "purchase" edge to the Purchase entity.
 func (_c *PurchaseLineCreate) SetPurchase(v *Purchase) *PurchaseLineCreate {
 	return _c.SetPurchaseID(v.ID)
+}
+
+// AddAdjustmentIDs adds the "adjustments" edge to the LineAdjustment entity by IDs.
+func (_c *PurchaseLineCreate) AddAdjustmentIDs(ids ...uuid.UUID) *PurchaseLineCreate {
+	_c.mutation.AddAdjustmentIDs(ids...)
+	return _c
+}
+
+// AddAdjustments adds the "adjustments" edges to the LineAdjustment entity.
+func (_c *PurchaseLineCreate) AddAdjustments(v ...*LineAdjustment) *PurchaseLineCreate {
+	ids := make([]uuid.UUID, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _c.AddAdjustmentIDs(ids...)
 }
 
 // Mutation returns the PurchaseLineMutation object of the builder.
@@ -275,6 +319,14 @@ func (_c *PurchaseLineCreate) createSpec() (*PurchaseLine, *sqlgraph.CreateSpec)
 		_spec.SetField(purchaseline.FieldTotal, field.TypeInt64, value)
 		_node.Total = value
 	}
+	if value, ok := _c.mutation.BundleID(); ok {
+		_spec.SetField(purchaseline.FieldBundleID, field.TypeUUID, value)
+		_node.BundleID = &value
+	}
+	if value, ok := _c.mutation.TrialOfferID(); ok {
+		_spec.SetField(purchaseline.FieldTrialOfferID, field.TypeUUID, value)
+		_node.TrialOfferID = &value
+	}
 	if nodes := _c.mutation.PurchaseIDs(); len(nodes) > 0 {
 		edge := &sqlgraph.EdgeSpec{
 			Rel:     sqlgraph.M2O,
@@ -290,6 +342,22 @@ func (_c *PurchaseLineCreate) createSpec() (*PurchaseLine, *sqlgraph.CreateSpec)
 			edge.Target.Nodes = append(edge.Target.Nodes, k)
 		}
 		_node.PurchaseID = nodes[0]
+		_spec.Edges = append(_spec.Edges, edge)
+	}
+	if nodes := _c.mutation.AdjustmentsIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   purchaseline.AdjustmentsTable,
+			Columns: []string{purchaseline.AdjustmentsColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(lineadjustment.FieldID, field.TypeUUID),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
 		_spec.Edges = append(_spec.Edges, edge)
 	}
 	return _node, _spec
@@ -393,6 +461,12 @@ func (u *PurchaseLineUpsertOne) UpdateNewValues() *PurchaseLineUpsertOne {
 		}
 		if _, exists := u.create.mutation.Total(); exists {
 			s.SetIgnore(purchaseline.FieldTotal)
+		}
+		if _, exists := u.create.mutation.BundleID(); exists {
+			s.SetIgnore(purchaseline.FieldBundleID)
+		}
+		if _, exists := u.create.mutation.TrialOfferID(); exists {
+			s.SetIgnore(purchaseline.FieldTrialOfferID)
 		}
 	}))
 	return u
@@ -640,6 +714,12 @@ func (u *PurchaseLineUpsertBulk) UpdateNewValues() *PurchaseLineUpsertBulk {
 			}
 			if _, exists := b.mutation.Total(); exists {
 				s.SetIgnore(purchaseline.FieldTotal)
+			}
+			if _, exists := b.mutation.BundleID(); exists {
+				s.SetIgnore(purchaseline.FieldBundleID)
+			}
+			if _, exists := b.mutation.TrialOfferID(); exists {
+				s.SetIgnore(purchaseline.FieldTrialOfferID)
 			}
 		}
 	}))

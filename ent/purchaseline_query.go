@@ -4,6 +4,8 @@ package ent
 
 import (
 	"context"
+	"database/sql/driver"
+	"farthing/ent/lineadjustment"
 	"farthing/ent/predicate"
 	"farthing/ent/purchase"
 	"farthing/ent/purchaseline"
@@ -21,12 +23,13 @@ import (
 // PurchaseLineQuery is the builder for querying PurchaseLine entities.
 type PurchaseLineQuery struct {
 	config
-	ctx          *QueryContext
-	order        []purchaseline.OrderOption
-	inters       []Interceptor
-	predicates   []predicate.PurchaseLine
-	withPurchase *PurchaseQuery
-	modifiers    []func(*sql.Selector)
+	ctx             *QueryContext
+	order           []purchaseline.OrderOption
+	inters          []Interceptor
+	predicates      []predicate.PurchaseLine
+	withPurchase    *PurchaseQuery
+	withAdjustments *LineAdjustmentQuery
+	modifiers       []func(*sql.Selector)
 	// intermediate query (i.e. traversal path).
 	sql  *sql.Selector
 	path func(context.Context) (*sql.Selector, error)
@@ -78,6 +81,28 @@ func (_q *PurchaseLineQuery) QueryPurchase() *PurchaseQuery {
 			sqlgraph.From(purchaseline.Table, purchaseline.FieldID, selector),
 			sqlgraph.To(purchase.Table, purchase.FieldID),
 			sqlgraph.Edge(sqlgraph.M2O, true, purchaseline.PurchaseTable, purchaseline.PurchaseColumn),
+		)
+		fromU = sqlgraph.SetNeighbors(_q.driver.Dialect(), step)
+		return fromU, nil
+	}
+	return query
+}
+
+// QueryAdjustments chains the current query on the "adjustments" edge.
+func (_q *PurchaseLineQuery) QueryAdjustments() *LineAdjustmentQuery {
+	query := (&LineAdjustmentClient{config: _q.config}).Query()
+	query.path = func(ctx context.Context) (fromU *sql.Selector, err error) {
+		if err := _q.prepareQuery(ctx); err != nil {
+			return nil, err
+		}
+		selector := _q.sqlQuery(ctx)
+		if err := selector.Err(); err != nil {
+			return nil, err
+		}
+		step := sqlgraph.NewStep(
+			sqlgraph.From(purchaseline.Table, purchaseline.FieldID, selector),
+			sqlgraph.To(lineadjustment.Table, lineadjustment.FieldID),
+			sqlgraph.Edge(sqlgraph.O2M, false, purchaseline.AdjustmentsTable, purchaseline.AdjustmentsColumn),
 		)
 		fromU = sqlgraph.SetNeighbors(_q.driver.Dialect(), step)
 		return fromU, nil
@@ -272,12 +297,13 @@ func (_q *PurchaseLineQuery) Clone() *PurchaseLineQuery {
 		return nil
 	}
 	return &PurchaseLineQuery{
-		config:       _q.config,
-		ctx:          _q.ctx.Clone(),
-		order:        append([]purchaseline.OrderOption{}, _q.order...),
-		inters:       append([]Interceptor{}, _q.inters...),
-		predicates:   append([]predicate.PurchaseLine{}, _q.predicates...),
-		withPurchase: _q.withPurchase.Clone(),
+		config:          _q.config,
+		ctx:             _q.ctx.Clone(),
+		order:           append([]purchaseline.OrderOption{}, _q.order...),
+		inters:          append([]Interceptor{}, _q.inters...),
+		predicates:      append([]predicate.PurchaseLine{}, _q.predicates...),
+		withPurchase:    _q.withPurchase.Clone(),
+		withAdjustments: _q.withAdjustments.Clone(),
 		// clone intermediate query.
 		sql:       _q.sql.Clone(),
 		path:      _q.path,
@@ -293,6 +319,17 @@ func (_q *PurchaseLineQuery) WithPurchase(opts ...func(*PurchaseQuery)) *Purchas
 		opt(query)
 	}
 	_q.withPurchase = query
+	return _q
+}
+
+// WithAdjustments tells the query-builder to eager-load the nodes that are connected to
+// the "adjustments" edge. The optional arguments are used to configure the query builder of the edge.
+func (_q *PurchaseLineQuery) WithAdjustments(opts ...func(*LineAdjustmentQuery)) *PurchaseLineQuery {
+	query := (&LineAdjustmentClient{config: _q.config}).Query()
+	for _, opt := range opts {
+		opt(query)
+	}
+	_q.withAdjustments = query
 	return _q
 }
 
@@ -374,8 +411,9 @@ func (_q *PurchaseLineQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]
 	var (
 		nodes       = []*PurchaseLine{}
 		_spec       = _q.querySpec()
-		loadedTypes = [1]bool{
+		loadedTypes = [2]bool{
 			_q.withPurchase != nil,
+			_q.withAdjustments != nil,
 		}
 	)
 	_spec.ScanValues = func(columns []string) ([]any, error) {
@@ -402,6 +440,13 @@ func (_q *PurchaseLineQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]
 	if query := _q.withPurchase; query != nil {
 		if err := _q.loadPurchase(ctx, query, nodes, nil,
 			func(n *PurchaseLine, e *Purchase) { n.Edges.Purchase = e }); err != nil {
+			return nil, err
+		}
+	}
+	if query := _q.withAdjustments; query != nil {
+		if err := _q.loadAdjustments(ctx, query, nodes,
+			func(n *PurchaseLine) { n.Edges.Adjustments = []*LineAdjustment{} },
+			func(n *PurchaseLine, e *LineAdjustment) { n.Edges.Adjustments = append(n.Edges.Adjustments, e) }); err != nil {
 			return nil, err
 		}
 	}
@@ -434,6 +479,36 @@ func (_q *PurchaseLineQuery) loadPurchase(ctx context.Context, query *PurchaseQu
 		for i := range nodes {
 			assign(nodes[i], n)
 		}
+	}
+	return nil
+}
+func (_q *PurchaseLineQuery) loadAdjustments(ctx context.Context, query *LineAdjustmentQuery, nodes []*PurchaseLine, init func(*PurchaseLine), assign func(*PurchaseLine, *LineAdjustment)) error {
+	fks := make([]driver.Value, 0, len(nodes))
+	nodeids := make(map[uuid.UUID]*PurchaseLine)
+	for i := range nodes {
+		fks = append(fks, nodes[i].ID)
+		nodeids[nodes[i].ID] = nodes[i]
+		if init != nil {
+			init(nodes[i])
+		}
+	}
+	if len(query.ctx.Fields) > 0 {
+		query.ctx.AppendFieldOnce(lineadjustment.FieldLineID)
+	}
+	query.Where(predicate.LineAdjustment(func(s *sql.Selector) {
+		s.Where(sql.InValues(s.C(purchaseline.AdjustmentsColumn), fks...))
+	}))
+	neighbors, err := query.All(ctx)
+	if err != nil {
+		return err
+	}
+	for _, n := range neighbors {
+		fk := n.LineID
+		node, ok := nodeids[fk]
+		if !ok {
+			return fmt.Errorf(`unexpected referenced foreign-key "line_id" returned %v for node %v`, fk, n.ID)
+		}
+		assign(node, n)
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ package ent
 import (
 	"context"
 	"errors"
+	"farthing/ent/lineadjustment"
 	"farthing/ent/predicate"
 	"farthing/ent/purchaseline"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"entgo.io/ent/dialect/sql"
 	"entgo.io/ent/dialect/sql/sqlgraph"
 	"entgo.io/ent/schema/field"
+	"github.com/google/uuid"
 )
 
 // PurchaseLineUpdate is the builder for updating PurchaseLine entities.
@@ -28,9 +30,45 @@ func (_u *PurchaseLineUpdate) Where(ps ...predicate.PurchaseLine) *PurchaseLineU
 	return _u
 }
 
+// AddAdjustmentIDs adds the "adjustments" edge to the LineAdjustment entity by IDs.
+func (_u *PurchaseLineUpdate) AddAdjustmentIDs(ids ...uuid.UUID) *PurchaseLineUpdate {
+	_u.mutation.AddAdjustmentIDs(ids...)
+	return _u
+}
+
+// AddAdjustments adds the "adjustments" edges to the LineAdjustment entity.
+func (_u *PurchaseLineUpdate) AddAdjustments(v ...*LineAdjustment) *PurchaseLineUpdate {
+	ids := make([]uuid.UUID, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _u.AddAdjustmentIDs(ids...)
+}
+
 // Mutation returns the PurchaseLineMutation object of the builder.
 func (_u *PurchaseLineUpdate) Mutation() *PurchaseLineMutation {
 	return _u.mutation
+}
+
+// ClearAdjustments clears all "adjustments" edges to the LineAdjustment entity.
+func (_u *PurchaseLineUpdate) ClearAdjustments() *PurchaseLineUpdate {
+	_u.mutation.ClearAdjustments()
+	return _u
+}
+
+// RemoveAdjustmentIDs removes the "adjustments" edge to LineAdjustment entities by IDs.
+func (_u *PurchaseLineUpdate) RemoveAdjustmentIDs(ids ...uuid.UUID) *PurchaseLineUpdate {
+	_u.mutation.RemoveAdjustmentIDs(ids...)
+	return _u
+}
+
+// RemoveAdjustments removes "adjustments" edges to LineAdjustment entities.
+func (_u *PurchaseLineUpdate) RemoveAdjustments(v ...*LineAdjustment) *PurchaseLineUpdate {
+	ids := make([]uuid.UUID, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _u.RemoveAdjustmentIDs(ids...)
 }
 
 // Save executes the query and returns the number of nodes affected by the update operation.
@@ -86,6 +124,57 @@ func (_u *PurchaseLineUpdate) sqlSave(ctx context.Context) (_node int, err error
 			}
 		}
 	}
+	if _u.mutation.BundleIDCleared() {
+		_spec.ClearField(purchaseline.FieldBundleID, field.TypeUUID)
+	}
+	if _u.mutation.TrialOfferIDCleared() {
+		_spec.ClearField(purchaseline.FieldTrialOfferID, field.TypeUUID)
+	}
+	if _u.mutation.AdjustmentsCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   purchaseline.AdjustmentsTable,
+			Columns: []string{purchaseline.AdjustmentsColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(lineadjustment.FieldID, field.TypeUUID),
+			},
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.RemovedAdjustmentsIDs(); len(nodes) > 0 && !_u.mutation.AdjustmentsCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   purchaseline.AdjustmentsTable,
+			Columns: []string{purchaseline.AdjustmentsColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(lineadjustment.FieldID, field.TypeUUID),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.AdjustmentsIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   purchaseline.AdjustmentsTable,
+			Columns: []string{purchaseline.AdjustmentsColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(lineadjustment.FieldID, field.TypeUUID),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Add = append(_spec.Edges.Add, edge)
+	}
 	_spec.AddModifiers(_u.modifiers...)
 	if _node, err = sqlgraph.UpdateNodes(ctx, _u.driver, _spec); err != nil {
 		if _, ok := err.(*sqlgraph.NotFoundError); ok {
@@ -108,9 +197,45 @@ type PurchaseLineUpdateOne struct {
 	modifiers []func(*sql.UpdateBuilder)
 }
 
+// AddAdjustmentIDs adds the "adjustments" edge to the LineAdjustment entity by IDs.
+func (_u *PurchaseLineUpdateOne) AddAdjustmentIDs(ids ...uuid.UUID) *PurchaseLineUpdateOne {
+	_u.mutation.AddAdjustmentIDs(ids...)
+	return _u
+}
+
+// AddAdjustments adds the "adjustments" edges to the LineAdjustment entity.
+func (_u *PurchaseLineUpdateOne) AddAdjustments(v ...*LineAdjustment) *PurchaseLineUpdateOne {
+	ids := make([]uuid.UUID, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _u.AddAdjustmentIDs(ids...)
+}
+
 // Mutation returns the PurchaseLineMutation object of the builder.
 func (_u *PurchaseLineUpdateOne) Mutation() *PurchaseLineMutation {
 	return _u.mutation
+}
+
+// ClearAdjustments clears all "adjustments" edges to the LineAdjustment entity.
+func (_u *PurchaseLineUpdateOne) ClearAdjustments() *PurchaseLineUpdateOne {
+	_u.mutation.ClearAdjustments()
+	return _u
+}
+
+// RemoveAdjustmentIDs removes the "adjustments" edge to LineAdjustment entities by IDs.
+func (_u *PurchaseLineUpdateOne) RemoveAdjustmentIDs(ids ...uuid.UUID) *PurchaseLineUpdateOne {
+	_u.mutation.RemoveAdjustmentIDs(ids...)
+	return _u
+}
+
+// RemoveAdjustments removes "adjustments" edges to LineAdjustment entities.
+func (_u *PurchaseLineUpdateOne) RemoveAdjustments(v ...*LineAdjustment) *PurchaseLineUpdateOne {
+	ids := make([]uuid.UUID, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _u.RemoveAdjustmentIDs(ids...)
 }
 
 // Where appends a list predicates to the PurchaseLineUpdate builder.
@@ -195,6 +320,57 @@ func (_u *PurchaseLineUpdateOne) sqlSave(ctx context.Context) (_node *PurchaseLi
 				ps[i](selector)
 			}
 		}
+	}
+	if _u.mutation.BundleIDCleared() {
+		_spec.ClearField(purchaseline.FieldBundleID, field.TypeUUID)
+	}
+	if _u.mutation.TrialOfferIDCleared() {
+		_spec.ClearField(purchaseline.FieldTrialOfferID, field.TypeUUID)
+	}
+	if _u.mutation.AdjustmentsCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   purchaseline.AdjustmentsTable,
+			Columns: []string{purchaseline.AdjustmentsColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(lineadjustment.FieldID, field.TypeUUID),
+			},
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.RemovedAdjustmentsIDs(); len(nodes) > 0 && !_u.mutation.AdjustmentsCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   purchaseline.AdjustmentsTable,
+			Columns: []string{purchaseline.AdjustmentsColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(lineadjustment.FieldID, field.TypeUUID),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.AdjustmentsIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   purchaseline.AdjustmentsTable,
+			Columns: []string{purchaseline.AdjustmentsColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(lineadjustment.FieldID, field.TypeUUID),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Add = append(_spec.Edges.Add, edge)
 	}
 	_spec.AddModifiers(_u.modifiers...)
 	_node = &PurchaseLine{config: _u.config}

@@ -6,8 +6,15 @@ import (
 	"farthing/ent/account"
 	"farthing/ent/auditentry"
 	"farthing/ent/badgeaward"
+	"farthing/ent/bundle"
+	"farthing/ent/bundlecomponent"
+	"farthing/ent/coupon"
 	"farthing/ent/entitlement"
+	"farthing/ent/flashsale"
 	"farthing/ent/idempotencykey"
+	"farthing/ent/lineadjustment"
+	"farthing/ent/offerstock"
+	"farthing/ent/offeruse"
 	"farthing/ent/outboxevent"
 	"farthing/ent/price"
 	"farthing/ent/pricechange"
@@ -15,9 +22,14 @@ import (
 	"farthing/ent/productterm"
 	"farthing/ent/purchase"
 	"farthing/ent/purchaseline"
+	"farthing/ent/salechange"
 	"farthing/ent/schema"
 	"farthing/ent/shopper"
+	"farthing/ent/shopsecret"
+	"farthing/ent/tierplan"
 	"farthing/ent/transfer"
+	"farthing/ent/trial"
+	"farthing/ent/trialoffer"
 	"farthing/internal/money"
 
 	"github.com/google/uuid"
@@ -99,6 +111,86 @@ func init() {
 	badgeawardDescID := badgeawardFields[0].Descriptor()
 	// badgeaward.DefaultID holds the default value on creation for the id field.
 	badgeaward.DefaultID = badgeawardDescID.Default.(func() uuid.UUID)
+	bundleFields := schema.Bundle{}.Fields()
+	_ = bundleFields
+	// bundleDescLanguage is the schema descriptor for language field.
+	bundleDescLanguage := bundleFields[2].Descriptor()
+	// bundle.LanguageValidator is a validator for the "language" field. It is called by the builders before save.
+	bundle.LanguageValidator = bundleDescLanguage.Validators[0].(func(string) error)
+	// bundleDescSlug is the schema descriptor for slug field.
+	bundleDescSlug := bundleFields[4].Descriptor()
+	// bundle.SlugValidator is a validator for the "slug" field. It is called by the builders before save.
+	bundle.SlugValidator = func() func(string) error {
+		validators := bundleDescSlug.Validators
+		fns := [...]func(string) error{
+			validators[0].(func(string) error),
+			validators[1].(func(string) error),
+		}
+		return func(slug string) error {
+			for _, fn := range fns {
+				if err := fn(slug); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+	}()
+	// bundleDescBasisPoints is the schema descriptor for basis_points field.
+	bundleDescBasisPoints := bundleFields[6].Descriptor()
+	// bundle.DefaultBasisPoints holds the default value on creation for the basis_points field.
+	bundle.DefaultBasisPoints = bundleDescBasisPoints.Default.(int)
+	// bundleDescChoose is the schema descriptor for choose field.
+	bundleDescChoose := bundleFields[8].Descriptor()
+	// bundle.DefaultChoose holds the default value on creation for the choose field.
+	bundle.DefaultChoose = bundleDescChoose.Default.(int)
+	// bundleDescVersion is the schema descriptor for version field.
+	bundleDescVersion := bundleFields[11].Descriptor()
+	// bundle.DefaultVersion holds the default value on creation for the version field.
+	bundle.DefaultVersion = bundleDescVersion.Default.(int)
+	// bundleDescID is the schema descriptor for id field.
+	bundleDescID := bundleFields[0].Descriptor()
+	// bundle.DefaultID holds the default value on creation for the id field.
+	bundle.DefaultID = bundleDescID.Default.(func() uuid.UUID)
+	bundlecomponentFields := schema.BundleComponent{}.Fields()
+	_ = bundlecomponentFields
+	// bundlecomponentDescQuantity is the schema descriptor for quantity field.
+	bundlecomponentDescQuantity := bundlecomponentFields[5].Descriptor()
+	// bundlecomponent.DefaultQuantity holds the default value on creation for the quantity field.
+	bundlecomponent.DefaultQuantity = bundlecomponentDescQuantity.Default.(int64)
+	// bundlecomponentDescID is the schema descriptor for id field.
+	bundlecomponentDescID := bundlecomponentFields[0].Descriptor()
+	// bundlecomponent.DefaultID holds the default value on creation for the id field.
+	bundlecomponent.DefaultID = bundlecomponentDescID.Default.(func() uuid.UUID)
+	couponFields := schema.Coupon{}.Fields()
+	_ = couponFields
+	// couponDescLanguage is the schema descriptor for language field.
+	couponDescLanguage := couponFields[2].Descriptor()
+	// coupon.LanguageValidator is a validator for the "language" field. It is called by the builders before save.
+	coupon.LanguageValidator = couponDescLanguage.Validators[0].(func(string) error)
+	// couponDescCodeHash is the schema descriptor for code_hash field.
+	couponDescCodeHash := couponFields[6].Descriptor()
+	// coupon.CodeHashValidator is a validator for the "code_hash" field. It is called by the builders before save.
+	coupon.CodeHashValidator = couponDescCodeHash.Validators[0].(func([]byte) error)
+	// couponDescCodeHint is the schema descriptor for code_hint field.
+	couponDescCodeHint := couponFields[7].Descriptor()
+	// coupon.CodeHintValidator is a validator for the "code_hint" field. It is called by the builders before save.
+	coupon.CodeHintValidator = couponDescCodeHint.Validators[0].(func(string) error)
+	// couponDescBasisPoints is the schema descriptor for basis_points field.
+	couponDescBasisPoints := couponFields[9].Descriptor()
+	// coupon.DefaultBasisPoints holds the default value on creation for the basis_points field.
+	coupon.DefaultBasisPoints = couponDescBasisPoints.Default.(int)
+	// couponDescCombines is the schema descriptor for combines field.
+	couponDescCombines := couponFields[12].Descriptor()
+	// coupon.DefaultCombines holds the default value on creation for the combines field.
+	coupon.DefaultCombines = couponDescCombines.Default.(bool)
+	// couponDescVersion is the schema descriptor for version field.
+	couponDescVersion := couponFields[15].Descriptor()
+	// coupon.DefaultVersion holds the default value on creation for the version field.
+	coupon.DefaultVersion = couponDescVersion.Default.(int)
+	// couponDescID is the schema descriptor for id field.
+	couponDescID := couponFields[0].Descriptor()
+	// coupon.DefaultID holds the default value on creation for the id field.
+	coupon.DefaultID = couponDescID.Default.(func() uuid.UUID)
 	entitlementFields := schema.Entitlement{}.Fields()
 	_ = entitlementFields
 	// entitlementDescUnits is the schema descriptor for units field.
@@ -109,10 +201,32 @@ func init() {
 	entitlementDescRemaining := entitlementFields[7].Descriptor()
 	// entitlement.DefaultRemaining holds the default value on creation for the remaining field.
 	entitlement.DefaultRemaining = entitlementDescRemaining.Default.(int64)
+	// entitlementDescCounted is the schema descriptor for counted field.
+	entitlementDescCounted := entitlementFields[8].Descriptor()
+	// entitlement.DefaultCounted holds the default value on creation for the counted field.
+	entitlement.DefaultCounted = entitlementDescCounted.Default.(bool)
 	// entitlementDescID is the schema descriptor for id field.
 	entitlementDescID := entitlementFields[0].Descriptor()
 	// entitlement.DefaultID holds the default value on creation for the id field.
 	entitlement.DefaultID = entitlementDescID.Default.(func() uuid.UUID)
+	flashsaleFields := schema.FlashSale{}.Fields()
+	_ = flashsaleFields
+	// flashsaleDescLanguage is the schema descriptor for language field.
+	flashsaleDescLanguage := flashsaleFields[2].Descriptor()
+	// flashsale.LanguageValidator is a validator for the "language" field. It is called by the builders before save.
+	flashsale.LanguageValidator = flashsaleDescLanguage.Validators[0].(func(string) error)
+	// flashsaleDescBasisPoints is the schema descriptor for basis_points field.
+	flashsaleDescBasisPoints := flashsaleFields[7].Descriptor()
+	// flashsale.DefaultBasisPoints holds the default value on creation for the basis_points field.
+	flashsale.DefaultBasisPoints = flashsaleDescBasisPoints.Default.(int)
+	// flashsaleDescVersion is the schema descriptor for version field.
+	flashsaleDescVersion := flashsaleFields[14].Descriptor()
+	// flashsale.DefaultVersion holds the default value on creation for the version field.
+	flashsale.DefaultVersion = flashsaleDescVersion.Default.(int)
+	// flashsaleDescID is the schema descriptor for id field.
+	flashsaleDescID := flashsaleFields[0].Descriptor()
+	// flashsale.DefaultID holds the default value on creation for the id field.
+	flashsale.DefaultID = flashsaleDescID.Default.(func() uuid.UUID)
 	idempotencykeyFields := schema.IdempotencyKey{}.Fields()
 	_ = idempotencykeyFields
 	// idempotencykeyDescOperation is the schema descriptor for operation field.
@@ -159,6 +273,52 @@ func init() {
 	idempotencykeyDescID := idempotencykeyFields[0].Descriptor()
 	// idempotencykey.DefaultID holds the default value on creation for the id field.
 	idempotencykey.DefaultID = idempotencykeyDescID.Default.(func() uuid.UUID)
+	lineadjustmentFields := schema.LineAdjustment{}.Fields()
+	_ = lineadjustmentFields
+	// lineadjustmentDescRound is the schema descriptor for round field.
+	lineadjustmentDescRound := lineadjustmentFields[5].Descriptor()
+	// lineadjustment.DefaultRound holds the default value on creation for the round field.
+	lineadjustment.DefaultRound = lineadjustmentDescRound.Default.(int64)
+	// lineadjustmentDescLanguage is the schema descriptor for language field.
+	lineadjustmentDescLanguage := lineadjustmentFields[6].Descriptor()
+	// lineadjustment.LanguageValidator is a validator for the "language" field. It is called by the builders before save.
+	lineadjustment.LanguageValidator = lineadjustmentDescLanguage.Validators[0].(func(string) error)
+	// lineadjustmentDescID is the schema descriptor for id field.
+	lineadjustmentDescID := lineadjustmentFields[0].Descriptor()
+	// lineadjustment.DefaultID holds the default value on creation for the id field.
+	lineadjustment.DefaultID = lineadjustmentDescID.Default.(func() uuid.UUID)
+	offerstockFields := schema.OfferStock{}.Fields()
+	_ = offerstockFields
+	// offerstockDescRound is the schema descriptor for round field.
+	offerstockDescRound := offerstockFields[2].Descriptor()
+	// offerstock.DefaultRound holds the default value on creation for the round field.
+	offerstock.DefaultRound = offerstockDescRound.Default.(int64)
+	// offerstockDescTaken is the schema descriptor for taken field.
+	offerstockDescTaken := offerstockFields[3].Descriptor()
+	// offerstock.DefaultTaken holds the default value on creation for the taken field.
+	offerstock.DefaultTaken = offerstockDescTaken.Default.(int64)
+	// offerstockDescClosed is the schema descriptor for closed field.
+	offerstockDescClosed := offerstockFields[5].Descriptor()
+	// offerstock.DefaultClosed holds the default value on creation for the closed field.
+	offerstock.DefaultClosed = offerstockDescClosed.Default.(bool)
+	// offerstockDescID is the schema descriptor for id field.
+	offerstockDescID := offerstockFields[0].Descriptor()
+	// offerstock.DefaultID holds the default value on creation for the id field.
+	offerstock.DefaultID = offerstockDescID.Default.(func() uuid.UUID)
+	offeruseFields := schema.OfferUse{}.Fields()
+	_ = offeruseFields
+	// offeruseDescRound is the schema descriptor for round field.
+	offeruseDescRound := offeruseFields[2].Descriptor()
+	// offeruse.DefaultRound holds the default value on creation for the round field.
+	offeruse.DefaultRound = offeruseDescRound.Default.(int64)
+	// offeruseDescTaken is the schema descriptor for taken field.
+	offeruseDescTaken := offeruseFields[4].Descriptor()
+	// offeruse.DefaultTaken holds the default value on creation for the taken field.
+	offeruse.DefaultTaken = offeruseDescTaken.Default.(int64)
+	// offeruseDescID is the schema descriptor for id field.
+	offeruseDescID := offeruseFields[0].Descriptor()
+	// offeruse.DefaultID holds the default value on creation for the id field.
+	offeruse.DefaultID = offeruseDescID.Default.(func() uuid.UUID)
 	outboxeventFields := schema.OutboxEvent{}.Fields()
 	_ = outboxeventFields
 	// outboxeventDescTopic is the schema descriptor for topic field.
@@ -315,6 +475,36 @@ func init() {
 	purchaselineDescID := purchaselineFields[0].Descriptor()
 	// purchaseline.DefaultID holds the default value on creation for the id field.
 	purchaseline.DefaultID = purchaselineDescID.Default.(func() uuid.UUID)
+	salechangeFields := schema.SaleChange{}.Fields()
+	_ = salechangeFields
+	// salechangeDescID is the schema descriptor for id field.
+	salechangeDescID := salechangeFields[0].Descriptor()
+	// salechange.DefaultID holds the default value on creation for the id field.
+	salechange.DefaultID = salechangeDescID.Default.(func() uuid.UUID)
+	shopsecretFields := schema.ShopSecret{}.Fields()
+	_ = shopsecretFields
+	// shopsecretDescName is the schema descriptor for name field.
+	shopsecretDescName := shopsecretFields[1].Descriptor()
+	// shopsecret.NameValidator is a validator for the "name" field. It is called by the builders before save.
+	shopsecret.NameValidator = func() func(string) error {
+		validators := shopsecretDescName.Validators
+		fns := [...]func(string) error{
+			validators[0].(func(string) error),
+			validators[1].(func(string) error),
+		}
+		return func(name string) error {
+			for _, fn := range fns {
+				if err := fn(name); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+	}()
+	// shopsecretDescID is the schema descriptor for id field.
+	shopsecretDescID := shopsecretFields[0].Descriptor()
+	// shopsecret.DefaultID holds the default value on creation for the id field.
+	shopsecret.DefaultID = shopsecretDescID.Default.(func() uuid.UUID)
 	shopperFields := schema.Shopper{}.Fields()
 	_ = shopperFields
 	// shopperDescIssuer is the schema descriptor for issuer field.
@@ -343,6 +533,20 @@ func init() {
 	shopperDescID := shopperFields[0].Descriptor()
 	// shopper.DefaultID holds the default value on creation for the id field.
 	shopper.DefaultID = shopperDescID.Default.(func() uuid.UUID)
+	tierplanFields := schema.TierPlan{}.Fields()
+	_ = tierplanFields
+	// tierplanDescLanguage is the schema descriptor for language field.
+	tierplanDescLanguage := tierplanFields[2].Descriptor()
+	// tierplan.LanguageValidator is a validator for the "language" field. It is called by the builders before save.
+	tierplan.LanguageValidator = tierplanDescLanguage.Validators[0].(func(string) error)
+	// tierplanDescVersion is the schema descriptor for version field.
+	tierplanDescVersion := tierplanFields[9].Descriptor()
+	// tierplan.DefaultVersion holds the default value on creation for the version field.
+	tierplan.DefaultVersion = tierplanDescVersion.Default.(int)
+	// tierplanDescID is the schema descriptor for id field.
+	tierplanDescID := tierplanFields[0].Descriptor()
+	// tierplan.DefaultID holds the default value on creation for the id field.
+	tierplan.DefaultID = tierplanDescID.Default.(func() uuid.UUID)
 	transferFields := schema.Transfer{}.Fields()
 	_ = transferFields
 	// transferDescCurrency is the schema descriptor for currency field.
@@ -389,4 +593,32 @@ func init() {
 	transferDescID := transferFields[0].Descriptor()
 	// transfer.DefaultID holds the default value on creation for the id field.
 	transfer.DefaultID = transferDescID.Default.(func() uuid.UUID)
+	trialFields := schema.Trial{}.Fields()
+	_ = trialFields
+	// trialDescCurrency is the schema descriptor for currency field.
+	trialDescCurrency := trialFields[6].Descriptor()
+	// trial.CurrencyValidator is a validator for the "currency" field. It is called by the builders before save.
+	trial.CurrencyValidator = trialDescCurrency.Validators[0].(func(string) error)
+	// trialDescID is the schema descriptor for id field.
+	trialDescID := trialFields[0].Descriptor()
+	// trial.DefaultID holds the default value on creation for the id field.
+	trial.DefaultID = trialDescID.Default.(func() uuid.UUID)
+	trialofferFields := schema.TrialOffer{}.Fields()
+	_ = trialofferFields
+	// trialofferDescLanguage is the schema descriptor for language field.
+	trialofferDescLanguage := trialofferFields[2].Descriptor()
+	// trialoffer.LanguageValidator is a validator for the "language" field. It is called by the builders before save.
+	trialoffer.LanguageValidator = trialofferDescLanguage.Validators[0].(func(string) error)
+	// trialofferDescGraceHours is the schema descriptor for grace_hours field.
+	trialofferDescGraceHours := trialofferFields[7].Descriptor()
+	// trialoffer.DefaultGraceHours holds the default value on creation for the grace_hours field.
+	trialoffer.DefaultGraceHours = trialofferDescGraceHours.Default.(int)
+	// trialofferDescVersion is the schema descriptor for version field.
+	trialofferDescVersion := trialofferFields[11].Descriptor()
+	// trialoffer.DefaultVersion holds the default value on creation for the version field.
+	trialoffer.DefaultVersion = trialofferDescVersion.Default.(int)
+	// trialofferDescID is the schema descriptor for id field.
+	trialofferDescID := trialofferFields[0].Descriptor()
+	// trialoffer.DefaultID holds the default value on creation for the id field.
+	trialoffer.DefaultID = trialofferDescID.Default.(func() uuid.UUID)
 }

@@ -20,10 +20,26 @@ type Tx struct {
 	AuditEntry *AuditEntryClient
 	// BadgeAward is the client for interacting with the BadgeAward builders.
 	BadgeAward *BadgeAwardClient
+	// Bundle is the client for interacting with the Bundle builders.
+	Bundle *BundleClient
+	// BundleComponent is the client for interacting with the BundleComponent builders.
+	BundleComponent *BundleComponentClient
+	// CatalogRevision is the client for interacting with the CatalogRevision builders.
+	CatalogRevision *CatalogRevisionClient
+	// Coupon is the client for interacting with the Coupon builders.
+	Coupon *CouponClient
 	// Entitlement is the client for interacting with the Entitlement builders.
 	Entitlement *EntitlementClient
+	// FlashSale is the client for interacting with the FlashSale builders.
+	FlashSale *FlashSaleClient
 	// IdempotencyKey is the client for interacting with the IdempotencyKey builders.
 	IdempotencyKey *IdempotencyKeyClient
+	// LineAdjustment is the client for interacting with the LineAdjustment builders.
+	LineAdjustment *LineAdjustmentClient
+	// OfferStock is the client for interacting with the OfferStock builders.
+	OfferStock *OfferStockClient
+	// OfferUse is the client for interacting with the OfferUse builders.
+	OfferUse *OfferUseClient
 	// OutboxEvent is the client for interacting with the OutboxEvent builders.
 	OutboxEvent *OutboxEventClient
 	// Price is the client for interacting with the Price builders.
@@ -38,10 +54,20 @@ type Tx struct {
 	Purchase *PurchaseClient
 	// PurchaseLine is the client for interacting with the PurchaseLine builders.
 	PurchaseLine *PurchaseLineClient
+	// SaleChange is the client for interacting with the SaleChange builders.
+	SaleChange *SaleChangeClient
+	// ShopSecret is the client for interacting with the ShopSecret builders.
+	ShopSecret *ShopSecretClient
 	// Shopper is the client for interacting with the Shopper builders.
 	Shopper *ShopperClient
+	// TierPlan is the client for interacting with the TierPlan builders.
+	TierPlan *TierPlanClient
 	// Transfer is the client for interacting with the Transfer builders.
 	Transfer *TransferClient
+	// Trial is the client for interacting with the Trial builders.
+	Trial *TrialClient
+	// TrialOffer is the client for interacting with the TrialOffer builders.
+	TrialOffer *TrialOfferClient
 
 	// lazily loaded.
 	client     *Client
@@ -176,8 +202,16 @@ func (tx *Tx) init() {
 	tx.Account = NewAccountClient(tx.config)
 	tx.AuditEntry = NewAuditEntryClient(tx.config)
 	tx.BadgeAward = NewBadgeAwardClient(tx.config)
+	tx.Bundle = NewBundleClient(tx.config)
+	tx.BundleComponent = NewBundleComponentClient(tx.config)
+	tx.CatalogRevision = NewCatalogRevisionClient(tx.config)
+	tx.Coupon = NewCouponClient(tx.config)
 	tx.Entitlement = NewEntitlementClient(tx.config)
+	tx.FlashSale = NewFlashSaleClient(tx.config)
 	tx.IdempotencyKey = NewIdempotencyKeyClient(tx.config)
+	tx.LineAdjustment = NewLineAdjustmentClient(tx.config)
+	tx.OfferStock = NewOfferStockClient(tx.config)
+	tx.OfferUse = NewOfferUseClient(tx.config)
 	tx.OutboxEvent = NewOutboxEventClient(tx.config)
 	tx.Price = NewPriceClient(tx.config)
 	tx.PriceChange = NewPriceChangeClient(tx.config)
@@ -185,8 +219,13 @@ func (tx *Tx) init() {
 	tx.ProductTerm = NewProductTermClient(tx.config)
 	tx.Purchase = NewPurchaseClient(tx.config)
 	tx.PurchaseLine = NewPurchaseLineClient(tx.config)
+	tx.SaleChange = NewSaleChangeClient(tx.config)
+	tx.ShopSecret = NewShopSecretClient(tx.config)
 	tx.Shopper = NewShopperClient(tx.config)
+	tx.TierPlan = NewTierPlanClient(tx.config)
 	tx.Transfer = NewTransferClient(tx.config)
+	tx.Trial = NewTrialClient(tx.config)
+	tx.TrialOffer = NewTrialOfferClient(tx.config)
 }
 
 // txDriver wraps the given dialect.Tx with a nop dialect.Driver implementation.

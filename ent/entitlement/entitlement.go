@@ -29,6 +29,10 @@ const (
 	FieldUnits = "units"
 	// FieldRemaining holds the string denoting the remaining field in the database.
 	FieldRemaining = "remaining"
+	// FieldCounted holds the string denoting the counted field in the database.
+	FieldCounted = "counted"
+	// FieldExpiresAt holds the string denoting the expires_at field in the database.
+	FieldExpiresAt = "expires_at"
 	// FieldGrantedAt holds the string denoting the granted_at field in the database.
 	FieldGrantedAt = "granted_at"
 	// EdgePurchase holds the string denoting the purchase edge name in mutations.
@@ -54,6 +58,8 @@ var Columns = []string{
 	FieldStatus,
 	FieldUnits,
 	FieldRemaining,
+	FieldCounted,
+	FieldExpiresAt,
 	FieldGrantedAt,
 }
 
@@ -72,6 +78,8 @@ var (
 	DefaultUnits int64
 	// DefaultRemaining holds the default value on creation for the "remaining" field.
 	DefaultRemaining int64
+	// DefaultCounted holds the default value on creation for the "counted" field.
+	DefaultCounted bool
 	// DefaultID holds the default value on creation for the "id" field.
 	DefaultID func() uuid.UUID
 )
@@ -83,6 +91,7 @@ type Kind string
 const (
 	KindDURABLE    Kind = "DURABLE"
 	KindCONSUMABLE Kind = "CONSUMABLE"
+	KindTRIAL      Kind = "TRIAL"
 )
 
 func (k Kind) String() string {
@@ -92,7 +101,7 @@ func (k Kind) String() string {
 // KindValidator is a validator for the "kind" field enum values. It is called by the builders before save.
 func KindValidator(k Kind) error {
 	switch k {
-	case KindDURABLE, KindCONSUMABLE:
+	case KindDURABLE, KindCONSUMABLE, KindTRIAL:
 		return nil
 	default:
 		return fmt.Errorf("entitlement: invalid enum value for kind field: %q", k)
@@ -107,8 +116,9 @@ const DefaultStatus = StatusACTIVE
 
 // Status values.
 const (
-	StatusACTIVE  Status = "ACTIVE"
-	StatusREVOKED Status = "REVOKED"
+	StatusACTIVE    Status = "ACTIVE"
+	StatusREVOKED   Status = "REVOKED"
+	StatusCONVERTED Status = "CONVERTED"
 )
 
 func (s Status) String() string {
@@ -118,7 +128,7 @@ func (s Status) String() string {
 // StatusValidator is a validator for the "status" field enum values. It is called by the builders before save.
 func StatusValidator(s Status) error {
 	switch s {
-	case StatusACTIVE, StatusREVOKED:
+	case StatusACTIVE, StatusREVOKED, StatusCONVERTED:
 		return nil
 	default:
 		return fmt.Errorf("entitlement: invalid enum value for status field: %q", s)
@@ -166,6 +176,16 @@ func ByUnits(opts ...sql.OrderTermOption) OrderOption {
 // ByRemaining orders the results by the remaining field.
 func ByRemaining(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldRemaining, opts...).ToFunc()
+}
+
+// ByCounted orders the results by the counted field.
+func ByCounted(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldCounted, opts...).ToFunc()
+}
+
+// ByExpiresAt orders the results by the expires_at field.
+func ByExpiresAt(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldExpiresAt, opts...).ToFunc()
 }
 
 // ByGrantedAt orders the results by the granted_at field.

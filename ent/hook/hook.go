@@ -44,6 +44,54 @@ func (f BadgeAwardFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, 
 	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.BadgeAwardMutation", m)
 }
 
+// The BundleFunc type is an adapter to allow the use of ordinary
+// function as Bundle mutator.
+type BundleFunc func(context.Context, *ent.BundleMutation) (ent.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f BundleFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+	if mv, ok := m.(*ent.BundleMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.BundleMutation", m)
+}
+
+// The BundleComponentFunc type is an adapter to allow the use of ordinary
+// function as BundleComponent mutator.
+type BundleComponentFunc func(context.Context, *ent.BundleComponentMutation) (ent.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f BundleComponentFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+	if mv, ok := m.(*ent.BundleComponentMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.BundleComponentMutation", m)
+}
+
+// The CatalogRevisionFunc type is an adapter to allow the use of ordinary
+// function as CatalogRevision mutator.
+type CatalogRevisionFunc func(context.Context, *ent.CatalogRevisionMutation) (ent.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f CatalogRevisionFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+	if mv, ok := m.(*ent.CatalogRevisionMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.CatalogRevisionMutation", m)
+}
+
+// The CouponFunc type is an adapter to allow the use of ordinary
+// function as Coupon mutator.
+type CouponFunc func(context.Context, *ent.CouponMutation) (ent.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f CouponFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+	if mv, ok := m.(*ent.CouponMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.CouponMutation", m)
+}
+
 // The EntitlementFunc type is an adapter to allow the use of ordinary
 // function as Entitlement mutator.
 type EntitlementFunc func(context.Context, *ent.EntitlementMutation) (ent.Value, error)
@@ -56,6 +104,18 @@ func (f EntitlementFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value,
 	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.EntitlementMutation", m)
 }
 
+// The FlashSaleFunc type is an adapter to allow the use of ordinary
+// function as FlashSale mutator.
+type FlashSaleFunc func(context.Context, *ent.FlashSaleMutation) (ent.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f FlashSaleFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+	if mv, ok := m.(*ent.FlashSaleMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.FlashSaleMutation", m)
+}
+
 // The IdempotencyKeyFunc type is an adapter to allow the use of ordinary
 // function as IdempotencyKey mutator.
 type IdempotencyKeyFunc func(context.Context, *ent.IdempotencyKeyMutation) (ent.Value, error)
@@ -66,6 +126,42 @@ func (f IdempotencyKeyFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Val
 		return f(ctx, mv)
 	}
 	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.IdempotencyKeyMutation", m)
+}
+
+// The LineAdjustmentFunc type is an adapter to allow the use of ordinary
+// function as LineAdjustment mutator.
+type LineAdjustmentFunc func(context.Context, *ent.LineAdjustmentMutation) (ent.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f LineAdjustmentFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+	if mv, ok := m.(*ent.LineAdjustmentMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.LineAdjustmentMutation", m)
+}
+
+// The OfferStockFunc type is an adapter to allow the use of ordinary
+// function as OfferStock mutator.
+type OfferStockFunc func(context.Context, *ent.OfferStockMutation) (ent.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f OfferStockFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+	if mv, ok := m.(*ent.OfferStockMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.OfferStockMutation", m)
+}
+
+// The OfferUseFunc type is an adapter to allow the use of ordinary
+// function as OfferUse mutator.
+type OfferUseFunc func(context.Context, *ent.OfferUseMutation) (ent.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f OfferUseFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+	if mv, ok := m.(*ent.OfferUseMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.OfferUseMutation", m)
 }
 
 // The OutboxEventFunc type is an adapter to allow the use of ordinary
@@ -152,6 +248,30 @@ func (f PurchaseLineFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value
 	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.PurchaseLineMutation", m)
 }
 
+// The SaleChangeFunc type is an adapter to allow the use of ordinary
+// function as SaleChange mutator.
+type SaleChangeFunc func(context.Context, *ent.SaleChangeMutation) (ent.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f SaleChangeFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+	if mv, ok := m.(*ent.SaleChangeMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.SaleChangeMutation", m)
+}
+
+// The ShopSecretFunc type is an adapter to allow the use of ordinary
+// function as ShopSecret mutator.
+type ShopSecretFunc func(context.Context, *ent.ShopSecretMutation) (ent.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f ShopSecretFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+	if mv, ok := m.(*ent.ShopSecretMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.ShopSecretMutation", m)
+}
+
 // The ShopperFunc type is an adapter to allow the use of ordinary
 // function as Shopper mutator.
 type ShopperFunc func(context.Context, *ent.ShopperMutation) (ent.Value, error)
@@ -164,6 +284,18 @@ func (f ShopperFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, err
 	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.ShopperMutation", m)
 }
 
+// The TierPlanFunc type is an adapter to allow the use of ordinary
+// function as TierPlan mutator.
+type TierPlanFunc func(context.Context, *ent.TierPlanMutation) (ent.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f TierPlanFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+	if mv, ok := m.(*ent.TierPlanMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.TierPlanMutation", m)
+}
+
 // The TransferFunc type is an adapter to allow the use of ordinary
 // function as Transfer mutator.
 type TransferFunc func(context.Context, *ent.TransferMutation) (ent.Value, error)
@@ -174,6 +306,30 @@ func (f TransferFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, er
 		return f(ctx, mv)
 	}
 	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.TransferMutation", m)
+}
+
+// The TrialFunc type is an adapter to allow the use of ordinary
+// function as Trial mutator.
+type TrialFunc func(context.Context, *ent.TrialMutation) (ent.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f TrialFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+	if mv, ok := m.(*ent.TrialMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.TrialMutation", m)
+}
+
+// The TrialOfferFunc type is an adapter to allow the use of ordinary
+// function as TrialOffer mutator.
+type TrialOfferFunc func(context.Context, *ent.TrialOfferMutation) (ent.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f TrialOfferFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+	if mv, ok := m.(*ent.TrialOfferMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.TrialOfferMutation", m)
 }
 
 // Condition is a hook condition function.

@@ -109,15 +109,132 @@ var (
 			},
 		},
 	}
+	// BundlesColumns holds the columns for the "bundles" table.
+	BundlesColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "status", Type: field.TypeEnum, Enums: []string{"DRAFT", "ACTIVE", "ARCHIVED"}},
+		{Name: "language", Type: field.TypeString, Size: 35},
+		{Name: "texts", Type: field.TypeJSON},
+		{Name: "slug", Type: field.TypeString, Size: 100},
+		{Name: "kind", Type: field.TypeEnum, Enums: []string{"FIXED", "PERCENTAGE", "CHOOSE"}},
+		{Name: "basis_points", Type: field.TypeInt, Default: 0},
+		{Name: "prices", Type: field.TypeJSON},
+		{Name: "choose", Type: field.TypeInt, Default: 0},
+		{Name: "publish_from", Type: field.TypeTime, Nullable: true},
+		{Name: "publish_until", Type: field.TypeTime, Nullable: true},
+		{Name: "version", Type: field.TypeInt, Default: 1},
+		{Name: "created_at", Type: field.TypeTime},
+		{Name: "updated_at", Type: field.TypeTime},
+	}
+	// BundlesTable holds the schema information for the "bundles" table.
+	BundlesTable = &schema.Table{
+		Name:       "bundles",
+		Columns:    BundlesColumns,
+		PrimaryKey: []*schema.Column{BundlesColumns[0]},
+		Indexes: []*schema.Index{
+			{
+				Name:    "bundle_slug",
+				Unique:  true,
+				Columns: []*schema.Column{BundlesColumns[4]},
+			},
+		},
+	}
+	// BundleComponentsColumns holds the columns for the "bundle_components" table.
+	BundleComponentsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "position", Type: field.TypeInt},
+		{Name: "product_id", Type: field.TypeUUID, Nullable: true},
+		{Name: "inner_id", Type: field.TypeUUID, Nullable: true},
+		{Name: "quantity", Type: field.TypeInt64, Default: 1},
+		{Name: "bundle_id", Type: field.TypeUUID},
+	}
+	// BundleComponentsTable holds the schema information for the "bundle_components" table.
+	BundleComponentsTable = &schema.Table{
+		Name:       "bundle_components",
+		Columns:    BundleComponentsColumns,
+		PrimaryKey: []*schema.Column{BundleComponentsColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "bundle_components_bundles_components",
+				Columns:    []*schema.Column{BundleComponentsColumns[5]},
+				RefColumns: []*schema.Column{BundlesColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+		},
+		Indexes: []*schema.Index{
+			{
+				Name:    "bundlecomponent_bundle_id_position",
+				Unique:  true,
+				Columns: []*schema.Column{BundleComponentsColumns[5], BundleComponentsColumns[1]},
+			},
+			{
+				Name:    "bundlecomponent_product_id",
+				Unique:  false,
+				Columns: []*schema.Column{BundleComponentsColumns[2]},
+			},
+			{
+				Name:    "bundlecomponent_inner_id",
+				Unique:  false,
+				Columns: []*schema.Column{BundleComponentsColumns[3]},
+			},
+		},
+	}
+	// CatalogRevisionsColumns holds the columns for the "catalog_revisions" table.
+	CatalogRevisionsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeInt, Increment: true},
+		{Name: "number", Type: field.TypeInt64},
+	}
+	// CatalogRevisionsTable holds the schema information for the "catalog_revisions" table.
+	CatalogRevisionsTable = &schema.Table{
+		Name:       "catalog_revisions",
+		Columns:    CatalogRevisionsColumns,
+		PrimaryKey: []*schema.Column{CatalogRevisionsColumns[0]},
+	}
+	// CouponsColumns holds the columns for the "coupons" table.
+	CouponsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "status", Type: field.TypeEnum, Enums: []string{"DRAFT", "ACTIVE", "ARCHIVED"}},
+		{Name: "language", Type: field.TypeString, Size: 35},
+		{Name: "texts", Type: field.TypeJSON},
+		{Name: "starts_at", Type: field.TypeTime},
+		{Name: "ends_at", Type: field.TypeTime, Nullable: true},
+		{Name: "code_hash", Type: field.TypeBytes, Size: 32},
+		{Name: "code_hint", Type: field.TypeString, Size: 4},
+		{Name: "kind", Type: field.TypeEnum, Enums: []string{"AMOUNT", "PERCENTAGE"}},
+		{Name: "basis_points", Type: field.TypeInt, Default: 0},
+		{Name: "amounts", Type: field.TypeJSON},
+		{Name: "scope", Type: field.TypeJSON},
+		{Name: "combines", Type: field.TypeBool, Default: false},
+		{Name: "stock", Type: field.TypeInt64, Nullable: true},
+		{Name: "per_shopper", Type: field.TypeInt64, Nullable: true},
+		{Name: "version", Type: field.TypeInt, Default: 1},
+		{Name: "created_at", Type: field.TypeTime},
+		{Name: "updated_at", Type: field.TypeTime},
+	}
+	// CouponsTable holds the schema information for the "coupons" table.
+	CouponsTable = &schema.Table{
+		Name:       "coupons",
+		Columns:    CouponsColumns,
+		PrimaryKey: []*schema.Column{CouponsColumns[0]},
+		Indexes: []*schema.Index{
+			{
+				Name:    "coupon_code_hash",
+				Unique:  true,
+				Columns: []*schema.Column{CouponsColumns[6]},
+			},
+		},
+	}
 	// EntitlementsColumns holds the columns for the "entitlements" table.
 	EntitlementsColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeUUID},
 		{Name: "shopper_id", Type: field.TypeUUID},
 		{Name: "product_id", Type: field.TypeUUID},
-		{Name: "kind", Type: field.TypeEnum, Enums: []string{"DURABLE", "CONSUMABLE"}},
-		{Name: "status", Type: field.TypeEnum, Enums: []string{"ACTIVE", "REVOKED"}, Default: "ACTIVE"},
+		{Name: "kind", Type: field.TypeEnum, Enums: []string{"DURABLE", "CONSUMABLE", "TRIAL"}},
+		{Name: "status", Type: field.TypeEnum, Enums: []string{"ACTIVE", "REVOKED", "CONVERTED"}, Default: "ACTIVE"},
 		{Name: "units", Type: field.TypeInt64, Default: 1},
 		{Name: "remaining", Type: field.TypeInt64, Default: 1},
+		{Name: "counted", Type: field.TypeBool, Default: false},
+		{Name: "expires_at", Type: field.TypeTime, Nullable: true},
 		{Name: "granted_at", Type: field.TypeTime},
 		{Name: "purchase_id", Type: field.TypeUUID},
 	}
@@ -129,7 +246,7 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "entitlements_purchases_entitlements",
-				Columns:    []*schema.Column{EntitlementsColumns[8]},
+				Columns:    []*schema.Column{EntitlementsColumns[10]},
 				RefColumns: []*schema.Column{PurchasesColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
@@ -151,7 +268,40 @@ var (
 			{
 				Name:    "entitlement_purchase_id",
 				Unique:  false,
-				Columns: []*schema.Column{EntitlementsColumns[8]},
+				Columns: []*schema.Column{EntitlementsColumns[10]},
+			},
+		},
+	}
+	// FlashSalesColumns holds the columns for the "flash_sales" table.
+	FlashSalesColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "status", Type: field.TypeEnum, Enums: []string{"DRAFT", "ACTIVE", "ARCHIVED"}},
+		{Name: "language", Type: field.TypeString, Size: 35},
+		{Name: "texts", Type: field.TypeJSON},
+		{Name: "starts_at", Type: field.TypeTime},
+		{Name: "ends_at", Type: field.TypeTime, Nullable: true},
+		{Name: "kind", Type: field.TypeEnum, Enums: []string{"FIXED", "PERCENTAGE"}},
+		{Name: "basis_points", Type: field.TypeInt, Default: 0},
+		{Name: "prices", Type: field.TypeJSON},
+		{Name: "scope", Type: field.TypeJSON},
+		{Name: "recurrence", Type: field.TypeJSON, Nullable: true},
+		{Name: "stock", Type: field.TypeInt64, Nullable: true},
+		{Name: "per_shopper", Type: field.TypeInt64, Nullable: true},
+		{Name: "ended_at", Type: field.TypeTime, Nullable: true},
+		{Name: "version", Type: field.TypeInt, Default: 1},
+		{Name: "created_at", Type: field.TypeTime},
+		{Name: "updated_at", Type: field.TypeTime},
+	}
+	// FlashSalesTable holds the schema information for the "flash_sales" table.
+	FlashSalesTable = &schema.Table{
+		Name:       "flash_sales",
+		Columns:    FlashSalesColumns,
+		PrimaryKey: []*schema.Column{FlashSalesColumns[0]},
+		Indexes: []*schema.Index{
+			{
+				Name:    "flashsale_ends_at",
+				Unique:  false,
+				Columns: []*schema.Column{FlashSalesColumns[5]},
 			},
 		},
 	}
@@ -183,6 +333,89 @@ var (
 				Name:    "idempotencykey_shopper_id_operation_key",
 				Unique:  true,
 				Columns: []*schema.Column{IdempotencyKeysColumns[6], IdempotencyKeysColumns[1], IdempotencyKeysColumns[2]},
+			},
+		},
+	}
+	// LineAdjustmentsColumns holds the columns for the "line_adjustments" table.
+	LineAdjustmentsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "position", Type: field.TypeInt},
+		{Name: "kind", Type: field.TypeEnum, Enums: []string{"BUNDLE", "FLASH_SALE", "TIER", "COUPON", "TRIAL_CREDIT"}},
+		{Name: "source_id", Type: field.TypeUUID},
+		{Name: "round", Type: field.TypeInt64, Default: 0},
+		{Name: "language", Type: field.TypeString, Size: 35},
+		{Name: "names", Type: field.TypeJSON},
+		{Name: "amount", Type: field.TypeInt64},
+		{Name: "units", Type: field.TypeInt64},
+		{Name: "line_id", Type: field.TypeUUID},
+	}
+	// LineAdjustmentsTable holds the schema information for the "line_adjustments" table.
+	LineAdjustmentsTable = &schema.Table{
+		Name:       "line_adjustments",
+		Columns:    LineAdjustmentsColumns,
+		PrimaryKey: []*schema.Column{LineAdjustmentsColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "line_adjustments_purchase_lines_adjustments",
+				Columns:    []*schema.Column{LineAdjustmentsColumns[9]},
+				RefColumns: []*schema.Column{PurchaseLinesColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+		},
+		Indexes: []*schema.Index{
+			{
+				Name:    "lineadjustment_line_id_position",
+				Unique:  true,
+				Columns: []*schema.Column{LineAdjustmentsColumns[9], LineAdjustmentsColumns[1]},
+			},
+			{
+				Name:    "lineadjustment_source_id",
+				Unique:  false,
+				Columns: []*schema.Column{LineAdjustmentsColumns[3]},
+			},
+		},
+	}
+	// OfferStocksColumns holds the columns for the "offer_stocks" table.
+	OfferStocksColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "offer_id", Type: field.TypeUUID},
+		{Name: "round", Type: field.TypeInt64, Default: 0},
+		{Name: "taken", Type: field.TypeInt64, Default: 0},
+		{Name: "most", Type: field.TypeInt64, Nullable: true},
+		{Name: "closed", Type: field.TypeBool, Default: false},
+	}
+	// OfferStocksTable holds the schema information for the "offer_stocks" table.
+	OfferStocksTable = &schema.Table{
+		Name:       "offer_stocks",
+		Columns:    OfferStocksColumns,
+		PrimaryKey: []*schema.Column{OfferStocksColumns[0]},
+		Indexes: []*schema.Index{
+			{
+				Name:    "offerstock_offer_id_round",
+				Unique:  true,
+				Columns: []*schema.Column{OfferStocksColumns[1], OfferStocksColumns[2]},
+			},
+		},
+	}
+	// OfferUsesColumns holds the columns for the "offer_uses" table.
+	OfferUsesColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "offer_id", Type: field.TypeUUID},
+		{Name: "round", Type: field.TypeInt64, Default: 0},
+		{Name: "shopper_id", Type: field.TypeUUID},
+		{Name: "taken", Type: field.TypeInt64, Default: 0},
+		{Name: "most", Type: field.TypeInt64, Nullable: true},
+	}
+	// OfferUsesTable holds the schema information for the "offer_uses" table.
+	OfferUsesTable = &schema.Table{
+		Name:       "offer_uses",
+		Columns:    OfferUsesColumns,
+		PrimaryKey: []*schema.Column{OfferUsesColumns[0]},
+		Indexes: []*schema.Index{
+			{
+				Name:    "offeruse_shopper_id_offer_id_round",
+				Unique:  true,
+				Columns: []*schema.Column{OfferUsesColumns[3], OfferUsesColumns[1], OfferUsesColumns[2]},
 			},
 		},
 	}
@@ -377,6 +610,8 @@ var (
 		{Name: "unit_price", Type: field.TypeInt64},
 		{Name: "subtotal", Type: field.TypeInt64},
 		{Name: "total", Type: field.TypeInt64},
+		{Name: "bundle_id", Type: field.TypeUUID, Nullable: true},
+		{Name: "trial_offer_id", Type: field.TypeUUID, Nullable: true},
 		{Name: "purchase_id", Type: field.TypeUUID},
 	}
 	// PurchaseLinesTable holds the schema information for the "purchase_lines" table.
@@ -387,7 +622,7 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "purchase_lines_purchases_lines",
-				Columns:    []*schema.Column{PurchaseLinesColumns[11]},
+				Columns:    []*schema.Column{PurchaseLinesColumns[13]},
 				RefColumns: []*schema.Column{PurchasesColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
@@ -396,7 +631,58 @@ var (
 			{
 				Name:    "purchaseline_purchase_id_position",
 				Unique:  true,
-				Columns: []*schema.Column{PurchaseLinesColumns[11], PurchaseLinesColumns[1]},
+				Columns: []*schema.Column{PurchaseLinesColumns[13], PurchaseLinesColumns[1]},
+			},
+		},
+	}
+	// SaleChangesColumns holds the columns for the "sale_changes" table.
+	SaleChangesColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "sale_id", Type: field.TypeUUID},
+		{Name: "active", Type: field.TypeBool},
+		{Name: "kind", Type: field.TypeEnum, Enums: []string{"FIXED", "PERCENTAGE"}},
+		{Name: "basis_points", Type: field.TypeInt},
+		{Name: "prices", Type: field.TypeJSON},
+		{Name: "scope", Type: field.TypeJSON},
+		{Name: "starts_at", Type: field.TypeTime},
+		{Name: "ends_at", Type: field.TypeTime, Nullable: true},
+		{Name: "recurrence", Type: field.TypeJSON, Nullable: true},
+		{Name: "created_at", Type: field.TypeTime},
+	}
+	// SaleChangesTable holds the schema information for the "sale_changes" table.
+	SaleChangesTable = &schema.Table{
+		Name:       "sale_changes",
+		Columns:    SaleChangesColumns,
+		PrimaryKey: []*schema.Column{SaleChangesColumns[0]},
+		Indexes: []*schema.Index{
+			{
+				Name:    "salechange_sale_id_created_at",
+				Unique:  false,
+				Columns: []*schema.Column{SaleChangesColumns[1], SaleChangesColumns[10]},
+			},
+			{
+				Name:    "salechange_ends_at",
+				Unique:  false,
+				Columns: []*schema.Column{SaleChangesColumns[8]},
+			},
+		},
+	}
+	// ShopSecretsColumns holds the columns for the "shop_secrets" table.
+	ShopSecretsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "name", Type: field.TypeString, Size: 100},
+		{Name: "value", Type: field.TypeBytes},
+	}
+	// ShopSecretsTable holds the schema information for the "shop_secrets" table.
+	ShopSecretsTable = &schema.Table{
+		Name:       "shop_secrets",
+		Columns:    ShopSecretsColumns,
+		PrimaryKey: []*schema.Column{ShopSecretsColumns[0]},
+		Indexes: []*schema.Index{
+			{
+				Name:    "shopsecret_name",
+				Unique:  true,
+				Columns: []*schema.Column{ShopSecretsColumns[1]},
 			},
 		},
 	}
@@ -417,6 +703,37 @@ var (
 				Name:    "shopper_issuer_subject",
 				Unique:  true,
 				Columns: []*schema.Column{ShoppersColumns[1], ShoppersColumns[2]},
+			},
+		},
+	}
+	// TierPlansColumns holds the columns for the "tier_plans" table.
+	TierPlansColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "status", Type: field.TypeEnum, Enums: []string{"DRAFT", "ACTIVE", "ARCHIVED"}},
+		{Name: "language", Type: field.TypeString, Size: 35},
+		{Name: "texts", Type: field.TypeJSON},
+		{Name: "starts_at", Type: field.TypeTime},
+		{Name: "ends_at", Type: field.TypeTime, Nullable: true},
+		{Name: "product_id", Type: field.TypeUUID},
+		{Name: "mode", Type: field.TypeEnum, Enums: []string{"VOLUME", "GRADUATED"}},
+		{Name: "tiers", Type: field.TypeJSON},
+		{Name: "version", Type: field.TypeInt, Default: 1},
+		{Name: "created_at", Type: field.TypeTime},
+		{Name: "updated_at", Type: field.TypeTime},
+	}
+	// TierPlansTable holds the schema information for the "tier_plans" table.
+	TierPlansTable = &schema.Table{
+		Name:       "tier_plans",
+		Columns:    TierPlansColumns,
+		PrimaryKey: []*schema.Column{TierPlansColumns[0]},
+		Indexes: []*schema.Index{
+			{
+				Name:    "tier_plans_one_active",
+				Unique:  true,
+				Columns: []*schema.Column{TierPlansColumns[6]},
+				Annotation: &entsql.IndexAnnotation{
+					Where: "status = 'ACTIVE'",
+				},
 			},
 		},
 	}
@@ -476,13 +793,84 @@ var (
 			},
 		},
 	}
+	// TrialsColumns holds the columns for the "trials" table.
+	TrialsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "shopper_id", Type: field.TypeUUID},
+		{Name: "product_id", Type: field.TypeUUID},
+		{Name: "offer_id", Type: field.TypeUUID},
+		{Name: "purchase_id", Type: field.TypeUUID},
+		{Name: "entitlement_id", Type: field.TypeUUID},
+		{Name: "currency", Type: field.TypeString, Size: 10},
+		{Name: "price", Type: field.TypeInt64},
+		{Name: "started_at", Type: field.TypeTime},
+		{Name: "expires_at", Type: field.TypeTime},
+		{Name: "credit_until", Type: field.TypeTime},
+		{Name: "converted_by", Type: field.TypeUUID, Nullable: true},
+	}
+	// TrialsTable holds the schema information for the "trials" table.
+	TrialsTable = &schema.Table{
+		Name:       "trials",
+		Columns:    TrialsColumns,
+		PrimaryKey: []*schema.Column{TrialsColumns[0]},
+		Indexes: []*schema.Index{
+			{
+				Name:    "trial_shopper_id_product_id",
+				Unique:  true,
+				Columns: []*schema.Column{TrialsColumns[1], TrialsColumns[2]},
+			},
+			{
+				Name:    "trial_purchase_id",
+				Unique:  false,
+				Columns: []*schema.Column{TrialsColumns[4]},
+			},
+		},
+	}
+	// TrialOffersColumns holds the columns for the "trial_offers" table.
+	TrialOffersColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "status", Type: field.TypeEnum, Enums: []string{"DRAFT", "ACTIVE", "ARCHIVED"}},
+		{Name: "language", Type: field.TypeString, Size: 35},
+		{Name: "texts", Type: field.TypeJSON},
+		{Name: "product_id", Type: field.TypeUUID},
+		{Name: "prices", Type: field.TypeJSON},
+		{Name: "duration_hours", Type: field.TypeInt},
+		{Name: "grace_hours", Type: field.TypeInt, Default: 0},
+		{Name: "uses", Type: field.TypeInt64, Nullable: true},
+		{Name: "publish_from", Type: field.TypeTime, Nullable: true},
+		{Name: "publish_until", Type: field.TypeTime, Nullable: true},
+		{Name: "version", Type: field.TypeInt, Default: 1},
+		{Name: "created_at", Type: field.TypeTime},
+		{Name: "updated_at", Type: field.TypeTime},
+	}
+	// TrialOffersTable holds the schema information for the "trial_offers" table.
+	TrialOffersTable = &schema.Table{
+		Name:       "trial_offers",
+		Columns:    TrialOffersColumns,
+		PrimaryKey: []*schema.Column{TrialOffersColumns[0]},
+		Indexes: []*schema.Index{
+			{
+				Name:    "trialoffer_product_id",
+				Unique:  false,
+				Columns: []*schema.Column{TrialOffersColumns[4]},
+			},
+		},
+	}
 	// Tables holds all the tables in the schema.
 	Tables = []*schema.Table{
 		AccountsTable,
 		AuditEntriesTable,
 		BadgeAwardsTable,
+		BundlesTable,
+		BundleComponentsTable,
+		CatalogRevisionsTable,
+		CouponsTable,
 		EntitlementsTable,
+		FlashSalesTable,
 		IdempotencyKeysTable,
+		LineAdjustmentsTable,
+		OfferStocksTable,
+		OfferUsesTable,
 		OutboxEventsTable,
 		PricesTable,
 		PriceChangesTable,
@@ -490,8 +878,13 @@ var (
 		ProductTermsTable,
 		PurchasesTable,
 		PurchaseLinesTable,
+		SaleChangesTable,
+		ShopSecretsTable,
 		ShoppersTable,
+		TierPlansTable,
 		TransfersTable,
+		TrialsTable,
+		TrialOffersTable,
 	}
 )
 
@@ -513,18 +906,84 @@ func init() {
 	BadgeAwardsTable.Annotation = &entsql.Annotation{
 		Table: "badge_awards",
 	}
+	BundlesTable.Annotation = &entsql.Annotation{
+		Table: "bundles",
+	}
+	BundlesTable.Annotation.Checks = map[string]string{
+		"bundles_choose":     "(choose >= 0 AND (choose > 0) = (kind = 'CHOOSE'))",
+		"bundles_kind":       "(CAST(kind AS text) IN ('FIXED', 'PERCENTAGE', 'CHOOSE'))",
+		"bundles_percentage": "(basis_points >= 0 AND basis_points <= 10000)",
+		"bundles_status":     "(CAST(status AS text) IN ('DRAFT', 'ACTIVE', 'ARCHIVED'))",
+		"bundles_window":     "(publish_until > publish_from)",
+	}
+	BundleComponentsTable.ForeignKeys[0].RefTable = BundlesTable
+	BundleComponentsTable.Annotation = &entsql.Annotation{
+		Table: "bundle_components",
+	}
+	BundleComponentsTable.Annotation.Checks = map[string]string{
+		"bundle_components_quantity": "(quantity >= 1 AND quantity <= 9999)",
+		"bundle_components_thing":    "((product_id IS NULL) <> (inner_id IS NULL) AND (inner_id IS NULL OR inner_id <> bundle_id))",
+	}
+	CatalogRevisionsTable.Annotation = &entsql.Annotation{
+		Table: "catalog_revisions",
+	}
+	CatalogRevisionsTable.Annotation.Checks = map[string]string{
+		"catalog_revisions_one": "(id = 1)",
+	}
+	CouponsTable.Annotation = &entsql.Annotation{
+		Table: "coupons",
+	}
+	CouponsTable.Annotation.Checks = map[string]string{
+		"coupons_caps":       "((stock IS NULL OR stock >= 0) AND (per_shopper IS NULL OR per_shopper >= 1))",
+		"coupons_kind":       "(CAST(kind AS text) IN ('AMOUNT', 'PERCENTAGE'))",
+		"coupons_percentage": "(basis_points >= 0 AND basis_points <= 10000)",
+		"coupons_status":     "(CAST(status AS text) IN ('DRAFT', 'ACTIVE', 'ARCHIVED'))",
+		"coupons_window":     "(ends_at > starts_at)",
+	}
 	EntitlementsTable.ForeignKeys[0].RefTable = PurchasesTable
 	EntitlementsTable.Annotation = &entsql.Annotation{
 		Table: "entitlements",
 	}
 	EntitlementsTable.Annotation.Checks = map[string]string{
-		"entitlements_kind":   "(CAST(kind AS text) IN ('DURABLE', 'CONSUMABLE'))",
-		"entitlements_status": "(CAST(status AS text) IN ('ACTIVE', 'REVOKED'))",
-		"entitlements_units":  "(units >= 1 AND remaining >= 0 AND remaining <= units AND (kind = 'CONSUMABLE' OR units = 1))",
+		"entitlements_kind":   "(CAST(kind AS text) IN ('DURABLE', 'CONSUMABLE', 'TRIAL'))",
+		"entitlements_status": "(CAST(status AS text) IN ('ACTIVE', 'REVOKED', 'CONVERTED'))",
+		"entitlements_trial":  "(kind <> 'TRIAL' OR (expires_at IS NOT NULL AND expires_at > granted_at))",
+		"entitlements_units":  "(units >= 1 AND remaining >= 0 AND remaining <= units AND (kind <> 'DURABLE' OR units = 1))",
+	}
+	FlashSalesTable.Annotation = &entsql.Annotation{
+		Table: "flash_sales",
+	}
+	FlashSalesTable.Annotation.Checks = map[string]string{
+		"flash_sales_caps":       "((stock IS NULL OR stock >= 0) AND (per_shopper IS NULL OR per_shopper >= 1))",
+		"flash_sales_kind":       "(CAST(kind AS text) IN ('FIXED', 'PERCENTAGE'))",
+		"flash_sales_percentage": "(basis_points >= 0 AND basis_points <= 10000)",
+		"flash_sales_status":     "(CAST(status AS text) IN ('DRAFT', 'ACTIVE', 'ARCHIVED'))",
+		"flash_sales_window":     "(ends_at > starts_at)",
 	}
 	IdempotencyKeysTable.ForeignKeys[0].RefTable = ShoppersTable
 	IdempotencyKeysTable.Annotation = &entsql.Annotation{
 		Table: "idempotency_keys",
+	}
+	LineAdjustmentsTable.ForeignKeys[0].RefTable = PurchaseLinesTable
+	LineAdjustmentsTable.Annotation = &entsql.Annotation{
+		Table: "line_adjustments",
+	}
+	LineAdjustmentsTable.Annotation.Checks = map[string]string{
+		"line_adjustments_amount": "(amount >= 1 AND amount <= 9000000000000000)",
+		"line_adjustments_kind":   "(CAST(kind AS text) IN ('BUNDLE', 'FLASH_SALE', 'TIER', 'COUPON', 'TRIAL_CREDIT'))",
+		"line_adjustments_units":  "(units >= 0)",
+	}
+	OfferStocksTable.Annotation = &entsql.Annotation{
+		Table: "offer_stocks",
+	}
+	OfferStocksTable.Annotation.Checks = map[string]string{
+		"offer_stocks_taken": "(taken >= 0 AND (most IS NULL OR taken <= most))",
+	}
+	OfferUsesTable.Annotation = &entsql.Annotation{
+		Table: "offer_uses",
+	}
+	OfferUsesTable.Annotation.Checks = map[string]string{
+		"offer_uses_taken": "(taken >= 0 AND (most IS NULL OR taken <= most))",
 	}
 	OutboxEventsTable.Annotation = &entsql.Annotation{
 		Table: "outbox_events",
@@ -572,8 +1031,22 @@ func init() {
 		"purchase_lines_kind":     "(CAST(kind AS text) IN ('DURABLE', 'CONSUMABLE'))",
 		"purchase_lines_quantity": "(quantity >= 1 AND units >= 1)",
 	}
+	SaleChangesTable.Annotation = &entsql.Annotation{
+		Table: "sale_changes",
+	}
+	ShopSecretsTable.Annotation = &entsql.Annotation{
+		Table: "shop_secrets",
+	}
 	ShoppersTable.Annotation = &entsql.Annotation{
 		Table: "shoppers",
+	}
+	TierPlansTable.Annotation = &entsql.Annotation{
+		Table: "tier_plans",
+	}
+	TierPlansTable.Annotation.Checks = map[string]string{
+		"tier_plans_mode":   "(CAST(mode AS text) IN ('VOLUME', 'GRADUATED'))",
+		"tier_plans_status": "(CAST(status AS text) IN ('DRAFT', 'ACTIVE', 'ARCHIVED'))",
+		"tier_plans_window": "(ends_at > starts_at)",
 	}
 	TransfersTable.Annotation = &entsql.Annotation{
 		Table: "transfers",
@@ -588,5 +1061,21 @@ func init() {
 		"transfers_origins":   "(paid >= 0 AND paid <= 9000000000000000 AND promotional >= 0 AND promotional <= 9000000000000000 AND gift >= 0 AND gift <= 9000000000000000 AND refund >= 0 AND refund <= 9000000000000000 AND amount = paid + promotional + gift + refund)",
 		"transfers_purchase":  "(purchase_id IS NOT NULL OR CAST(kind AS text) IN ('TOP_UP', 'ADJUSTMENT'))",
 		"transfers_reason":    "(kind <> 'ADJUSTMENT' OR reason <> '')",
+	}
+	TrialsTable.Annotation = &entsql.Annotation{
+		Table: "trials",
+	}
+	TrialsTable.Annotation.Checks = map[string]string{
+		"trials_price":  "(price >= 0 AND price <= 9000000000000000)",
+		"trials_window": "(expires_at > started_at AND credit_until >= expires_at)",
+	}
+	TrialOffersTable.Annotation = &entsql.Annotation{
+		Table: "trial_offers",
+	}
+	TrialOffersTable.Annotation.Checks = map[string]string{
+		"trial_offers_duration": "(duration_hours >= 1 AND grace_hours >= 0)",
+		"trial_offers_status":   "(CAST(status AS text) IN ('DRAFT', 'ACTIVE', 'ARCHIVED'))",
+		"trial_offers_uses":     "(uses >= 1)",
+		"trial_offers_window":   "(publish_until > publish_from)",
 	}
 }

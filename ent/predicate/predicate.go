@@ -15,11 +15,35 @@ type AuditEntry func(*sql.Selector)
 // BadgeAward is the predicate function for badgeaward builders.
 type BadgeAward func(*sql.Selector)
 
+// Bundle is the predicate function for bundle builders.
+type Bundle func(*sql.Selector)
+
+// BundleComponent is the predicate function for bundlecomponent builders.
+type BundleComponent func(*sql.Selector)
+
+// CatalogRevision is the predicate function for catalogrevision builders.
+type CatalogRevision func(*sql.Selector)
+
+// Coupon is the predicate function for coupon builders.
+type Coupon func(*sql.Selector)
+
 // Entitlement is the predicate function for entitlement builders.
 type Entitlement func(*sql.Selector)
 
+// FlashSale is the predicate function for flashsale builders.
+type FlashSale func(*sql.Selector)
+
 // IdempotencyKey is the predicate function for idempotencykey builders.
 type IdempotencyKey func(*sql.Selector)
+
+// LineAdjustment is the predicate function for lineadjustment builders.
+type LineAdjustment func(*sql.Selector)
+
+// OfferStock is the predicate function for offerstock builders.
+type OfferStock func(*sql.Selector)
+
+// OfferUse is the predicate function for offeruse builders.
+type OfferUse func(*sql.Selector)
 
 // OutboxEvent is the predicate function for outboxevent builders.
 type OutboxEvent func(*sql.Selector)
@@ -42,8 +66,23 @@ type Purchase func(*sql.Selector)
 // PurchaseLine is the predicate function for purchaseline builders.
 type PurchaseLine func(*sql.Selector)
 
+// SaleChange is the predicate function for salechange builders.
+type SaleChange func(*sql.Selector)
+
+// ShopSecret is the predicate function for shopsecret builders.
+type ShopSecret func(*sql.Selector)
+
 // Shopper is the predicate function for shopper builders.
 type Shopper func(*sql.Selector)
 
+// TierPlan is the predicate function for tierplan builders.
+type TierPlan func(*sql.Selector)
+
 // Transfer is the predicate function for transfer builders.
 type Transfer func(*sql.Selector)
+
+// Trial is the predicate function for trial builders.
+type Trial func(*sql.Selector)
+
+// TrialOffer is the predicate function for trialoffer builders.
+type TrialOffer func(*sql.Selector)

@@ -37,8 +37,14 @@ const (
 	FieldSubtotal = "subtotal"
 	// FieldTotal holds the string denoting the total field in the database.
 	FieldTotal = "total"
+	// FieldBundleID holds the string denoting the bundle_id field in the database.
+	FieldBundleID = "bundle_id"
+	// FieldTrialOfferID holds the string denoting the trial_offer_id field in the database.
+	FieldTrialOfferID = "trial_offer_id"
 	// EdgePurchase holds the string denoting the purchase edge name in mutations.
 	EdgePurchase = "purchase"
+	// EdgeAdjustments holds the string denoting the adjustments edge name in mutations.
+	EdgeAdjustments = "adjustments"
 	// Table holds the table name of the purchaseline in the database.
 	Table = "purchase_lines"
 	// PurchaseTable is the table that holds the purchase relation/edge.
@@ -48,6 +54,13 @@ const (
 	PurchaseInverseTable = "purchases"
 	// PurchaseColumn is the table column denoting the purchase relation/edge.
 	PurchaseColumn = "purchase_id"
+	// AdjustmentsTable is the table that holds the adjustments relation/edge.
+	AdjustmentsTable = "line_adjustments"
+	// AdjustmentsInverseTable is the table name for the LineAdjustment entity.
+	// It exists in this package in order to avoid circular dependency with the "lineadjustment" package.
+	AdjustmentsInverseTable = "line_adjustments"
+	// AdjustmentsColumn is the table column denoting the adjustments relation/edge.
+	AdjustmentsColumn = "line_id"
 )
 
 // Columns holds all SQL columns for purchaseline fields.
@@ -64,6 +77,8 @@ var Columns = []string{
 	FieldUnitPrice,
 	FieldSubtotal,
 	FieldTotal,
+	FieldBundleID,
+	FieldTrialOfferID,
 }
 
 // ValidColumn reports if the column name is valid (part of the table columns).
@@ -164,10 +179,34 @@ func ByTotal(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldTotal, opts...).ToFunc()
 }
 
+// ByBundleID orders the results by the bundle_id field.
+func ByBundleID(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldBundleID, opts...).ToFunc()
+}
+
+// ByTrialOfferID orders the results by the trial_offer_id field.
+func ByTrialOfferID(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldTrialOfferID, opts...).ToFunc()
+}
+
 // ByPurchaseField orders the results by purchase field.
 func ByPurchaseField(field string, opts ...sql.OrderTermOption) OrderOption {
 	return func(s *sql.Selector) {
 		sqlgraph.OrderByNeighborTerms(s, newPurchaseStep(), sql.OrderByField(field, opts...))
+	}
+}
+
+// ByAdjustmentsCount orders the results by adjustments count.
+func ByAdjustmentsCount(opts ...sql.OrderTermOption) OrderOption {
+	return func(s *sql.Selector) {
+		sqlgraph.OrderByNeighborsCount(s, newAdjustmentsStep(), opts...)
+	}
+}
+
+// ByAdjustments orders the results by adjustments terms.
+func ByAdjustments(term sql.OrderTerm, terms ...sql.OrderTerm) OrderOption {
+	return func(s *sql.Selector) {
+		sqlgraph.OrderByNeighborTerms(s, newAdjustmentsStep(), append([]sql.OrderTerm{term}, terms...)...)
 	}
 }
 func newPurchaseStep() *sqlgraph.Step {
@@ -175,5 +214,12 @@ func newPurchaseStep() *sqlgraph.Step {
 		sqlgraph.From(Table, FieldID),
 		sqlgraph.To(PurchaseInverseTable, FieldID),
 		sqlgraph.Edge(sqlgraph.M2O, true, PurchaseTable, PurchaseColumn),
+	)
+}
+func newAdjustmentsStep() *sqlgraph.Step {
+	return sqlgraph.NewStep(
+		sqlgraph.From(Table, FieldID),
+		sqlgraph.To(AdjustmentsInverseTable, FieldID),
+		sqlgraph.Edge(sqlgraph.O2M, false, AdjustmentsTable, AdjustmentsColumn),
 	)
 }

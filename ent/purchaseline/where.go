@@ -104,6 +104,16 @@ func Total(v money.Amount) predicate.PurchaseLine {
 	return predicate.PurchaseLine(sql.FieldEQ(FieldTotal, vc))
 }
 
+// BundleID applies equality check predicate on the "bundle_id" field. It's identical to BundleIDEQ.
+func BundleID(v uuid.UUID) predicate.PurchaseLine {
+	return predicate.PurchaseLine(sql.FieldEQ(FieldBundleID, v))
+}
+
+// TrialOfferID applies equality check predicate on the "trial_offer_id" field. It's identical to TrialOfferIDEQ.
+func TrialOfferID(v uuid.UUID) predicate.PurchaseLine {
+	return predicate.PurchaseLine(sql.FieldEQ(FieldTrialOfferID, v))
+}
+
 // PurchaseIDEQ applies the EQ predicate on the "purchase_id" field.
 func PurchaseIDEQ(v uuid.UUID) predicate.PurchaseLine {
 	return predicate.PurchaseLine(sql.FieldEQ(FieldPurchaseID, v))
@@ -531,6 +541,106 @@ func TotalLTE(v money.Amount) predicate.PurchaseLine {
 	return predicate.PurchaseLine(sql.FieldLTE(FieldTotal, vc))
 }
 
+// BundleIDEQ applies the EQ predicate on the "bundle_id" field.
+func BundleIDEQ(v uuid.UUID) predicate.PurchaseLine {
+	return predicate.PurchaseLine(sql.FieldEQ(FieldBundleID, v))
+}
+
+// BundleIDNEQ applies the NEQ predicate on the "bundle_id" field.
+func BundleIDNEQ(v uuid.UUID) predicate.PurchaseLine {
+	return predicate.PurchaseLine(sql.FieldNEQ(FieldBundleID, v))
+}
+
+// BundleIDIn applies the In predicate on the "bundle_id" field.
+func BundleIDIn(vs ...uuid.UUID) predicate.PurchaseLine {
+	return predicate.PurchaseLine(sql.FieldIn(FieldBundleID, vs...))
+}
+
+// BundleIDNotIn applies the NotIn predicate on the "bundle_id" field.
+func BundleIDNotIn(vs ...uuid.UUID) predicate.PurchaseLine {
+	return predicate.PurchaseLine(sql.FieldNotIn(FieldBundleID, vs...))
+}
+
+// BundleIDGT applies the GT predicate on the "bundle_id" field.
+func BundleIDGT(v uuid.UUID) predicate.PurchaseLine {
+	return predicate.PurchaseLine(sql.FieldGT(FieldBundleID, v))
+}
+
+// BundleIDGTE applies the GTE predicate on the "bundle_id" field.
+func BundleIDGTE(v uuid.UUID) predicate.PurchaseLine {
+	return predicate.PurchaseLine(sql.FieldGTE(FieldBundleID, v))
+}
+
+// BundleIDLT applies the LT predicate on the "bundle_id" field.
+func BundleIDLT(v uuid.UUID) predicate.PurchaseLine {
+	return predicate.PurchaseLine(sql.FieldLT(FieldBundleID, v))
+}
+
+// BundleIDLTE applies the LTE predicate on the "bundle_id" field.
+func BundleIDLTE(v uuid.UUID) predicate.PurchaseLine {
+	return predicate.PurchaseLine(sql.FieldLTE(FieldBundleID, v))
+}
+
+// BundleIDIsNil applies the IsNil predicate on the "bundle_id" field.
+func BundleIDIsNil() predicate.PurchaseLine {
+	return predicate.PurchaseLine(sql.FieldIsNull(FieldBundleID))
+}
+
+// BundleIDNotNil applies the NotNil predicate on the "bundle_id" field.
+func BundleIDNotNil() predicate.PurchaseLine {
+	return predicate.PurchaseLine(sql.FieldNotNull(FieldBundleID))
+}
+
+// TrialOfferIDEQ applies the EQ predicate on the "trial_offer_id" field.
+func TrialOfferIDEQ(v uuid.UUID) predicate.PurchaseLine {
+	return predicate.PurchaseLine(sql.FieldEQ(FieldTrialOfferID, v))
+}
+
+// TrialOfferIDNEQ applies the NEQ predicate on the "trial_offer_id" field.
+func TrialOfferIDNEQ(v uuid.UUID) predicate.PurchaseLine {
+	return predicate.PurchaseLine(sql.FieldNEQ(FieldTrialOfferID, v))
+}
+
+// TrialOfferIDIn applies the In predicate on the "trial_offer_id" field.
+func TrialOfferIDIn(vs ...uuid.UUID) predicate.PurchaseLine {
+	return predicate.PurchaseLine(sql.FieldIn(FieldTrialOfferID, vs...))
+}
+
+// TrialOfferIDNotIn applies the NotIn predicate on the "trial_offer_id" field.
+func TrialOfferIDNotIn(vs ...uuid.UUID) predicate.PurchaseLine {
+	return predicate.PurchaseLine(sql.FieldNotIn(FieldTrialOfferID, vs...))
+}
+
+// TrialOfferIDGT applies the GT predicate on the "trial_offer_id" field.
+func TrialOfferIDGT(v uuid.UUID) predicate.PurchaseLine {
+	return predicate.PurchaseLine(sql.FieldGT(FieldTrialOfferID, v))
+}
+
+// TrialOfferIDGTE applies the GTE predicate on the "trial_offer_id" field.
+func TrialOfferIDGTE(v uuid.UUID) predicate.PurchaseLine {
+	return predicate.PurchaseLine(sql.FieldGTE(FieldTrialOfferID, v))
+}
+
+// TrialOfferIDLT applies the LT predicate on the "trial_offer_id" field.
+func TrialOfferIDLT(v uuid.UUID) predicate.PurchaseLine {
+	return predicate.PurchaseLine(sql.FieldLT(FieldTrialOfferID, v))
+}
+
+// TrialOfferIDLTE applies the LTE predicate on the "trial_offer_id" field.
+func TrialOfferIDLTE(v uuid.UUID) predicate.PurchaseLine {
+	return predicate.PurchaseLine(sql.FieldLTE(FieldTrialOfferID, v))
+}
+
+// TrialOfferIDIsNil applies the IsNil predicate on the "trial_offer_id" field.
+func TrialOfferIDIsNil() predicate.PurchaseLine {
+	return predicate.PurchaseLine(sql.FieldIsNull(FieldTrialOfferID))
+}
+
+// TrialOfferIDNotNil applies the NotNil predicate on the "trial_offer_id" field.
+func TrialOfferIDNotNil() predicate.PurchaseLine {
+	return predicate.PurchaseLine(sql.FieldNotNull(FieldTrialOfferID))
+}
+
 // HasPurchase applies the HasEdge predicate on the "purchase" edge.
 func HasPurchase() predicate.PurchaseLine {
 	return predicate.PurchaseLine(func(s *sql.Selector) {
@@ -546,6 +656,29 @@ func HasPurchase() predicate.PurchaseLine {
 func HasPurchaseWith(preds ...predicate.Purchase) predicate.PurchaseLine {
 	return predicate.PurchaseLine(func(s *sql.Selector) {
 		step := newPurchaseStep()
+		sqlgraph.HasNeighborsWith(s, step, func(s *sql.Selector) {
+			for _, p := range preds {
+				p(s)
+			}
+		})
+	})
+}
+
+// HasAdjustments applies the HasEdge predicate on the "adjustments" edge.
+func HasAdjustments() predicate.PurchaseLine {
+	return predicate.PurchaseLine(func(s *sql.Selector) {
+		step := sqlgraph.NewStep(
+			sqlgraph.From(Table, FieldID),
+			sqlgraph.Edge(sqlgraph.O2M, false, AdjustmentsTable, AdjustmentsColumn),
+		)
+		sqlgraph.HasNeighbors(s, step)
+	})
+}
+
+// HasAdjustmentsWith applies the HasEdge predicate on the "adjustments" edge with a given conditions (other predicates).
+func HasAdjustmentsWith(preds ...predicate.LineAdjustment) predicate.PurchaseLine {
+	return predicate.PurchaseLine(func(s *sql.Selector) {
+		step := newAdjustmentsStep()
 		sqlgraph.HasNeighborsWith(s, step, func(s *sql.Selector) {
 			for _, p := range preds {
 				p(s)

@@ -167,7 +167,8 @@ func (Price) Annotations() []schema.Annotation {
 	return []schema.Annotation{checks("prices", map[string]string{"amount": between(0, "amount")})}
 }
 
-// PriceChange is one step of a product's price history (rule 19): from its instant on, the product cost this much.
+// PriceChange is one step of the price history of a product, a bundle or a trial offer (rule 19): from its instant on, it
+// cost this much.
 // Never changed, never deleted.
 type PriceChange struct{ ent.Schema }
 
@@ -175,10 +176,10 @@ type PriceChange struct{ ent.Schema }
 func (PriceChange) Fields() []ent.Field {
 	return []ent.Field{
 		id(),
-		field.UUID("product_id", uuid.UUID{}).Immutable().Comment("Whose price changed."),
+		field.UUID("product_id", uuid.UUID{}).Immutable().Comment("Whose price changed: a product, a bundle or a trial offer."),
 		currency(),
 		field.Int64("amount").GoType(money.Amount(0)).Optional().Nillable().Immutable().
-			Comment("List price from then on; null when the product is no longer sold in the currency."),
+			Comment("List price from then on; null when it is no longer sold in the currency."),
 		field.String("actor").NotEmpty().Immutable().Comment("Subject of whoever changed it."),
 		instant("created_at", "From when on the price held."),
 	}
@@ -194,4 +195,21 @@ func (PriceChange) Indexes() []ent.Index {
 // Annotations of the PriceChange.
 func (PriceChange) Annotations() []schema.Annotation {
 	return []schema.Annotation{checks("price_changes", map[string]string{"amount": "amount IS NULL OR (" + between(0, "amount") + ")"})}
+}
+
+// CatalogRevision counts the changes of all that is for sale, so that whoever keeps a copy of it can tell whether it is
+// the current one. It has one row, or none before the first change.
+type CatalogRevision struct{ ent.Schema }
+
+// Fields of the CatalogRevision.
+func (CatalogRevision) Fields() []ent.Field {
+	return []ent.Field{
+		field.Int("id").Immutable().Comment("1."),
+		field.Int64("number").Comment("How many changes there have been."),
+	}
+}
+
+// Annotations of the CatalogRevision.
+func (CatalogRevision) Annotations() []schema.Annotation {
+	return []schema.Annotation{checks("catalog_revisions", map[string]string{"one": "id = 1"})}
 }

@@ -73,6 +73,10 @@ func (PurchaseLine) Fields() []ent.Field {
 		amount("unit_price", "List price of one."),
 		amount("subtotal", "List price of all."),
 		amount("total", "What was charged for the line. The totals of the lines add up to that of the purchase."),
+		field.UUID("bundle_id", uuid.UUID{}).Optional().Nillable().Immutable().
+			Comment("The bundle that it was bought in; null when it was bought by itself."),
+		field.UUID("trial_offer_id", uuid.UUID{}).Optional().Nillable().Immutable().
+			Comment("The offer under which it is tried; null when it was bought for good."),
 	}
 }
 
@@ -80,6 +84,7 @@ func (PurchaseLine) Fields() []ent.Field {
 func (PurchaseLine) Edges() []ent.Edge {
 	return []ent.Edge{
 		edge.From("purchase", Purchase.Type).Ref("lines").Field("purchase_id").Unique().Required().Immutable(),
+		edge.To("adjustments", LineAdjustment.Type),
 	}
 }
 
@@ -96,5 +101,51 @@ func (PurchaseLine) Annotations() []schema.Annotation {
 		"kind":     oneOf("kind", "DURABLE", "CONSUMABLE"),
 		"quantity": "quantity >= 1 AND units >= 1",
 		"amounts":  between(0, "unit_price", "subtotal", "total") + " AND subtotal = unit_price * quantity AND total <= subtotal",
+	})}
+}
+
+// LineAdjustment is why a line cost less than its list price, with the offer's name as it was (rules 11 and 14). What the
+// adjustments of a line take off is the difference between its subtotal and its total. Never changed, never deleted.
+type LineAdjustment struct{ ent.Schema }
+
+// Fields of the LineAdjustment.
+func (LineAdjustment) Fields() []ent.Field {
+	return []ent.Field{
+		id(),
+		field.UUID("line_id", uuid.UUID{}).Immutable().Comment("The line that it belongs to."),
+		field.Int("position").Immutable().Comment("Place among the line's adjustments, counted from 0."),
+		field.Enum("kind").Values("BUNDLE", "FLASH_SALE", "TIER", "COUPON", "TRIAL_CREDIT").Immutable().
+			Comment("What kind of offer it was."),
+		field.UUID("source_id", uuid.UUID{}).Immutable().Comment("Which bundle, flash sale, tier plan, coupon or trial offer it was."),
+		field.Int64("round").Default(0).Immutable().Comment("Which window of a recurring sale; 0 for all others."),
+		field.String("language").MaxLen(35).Immutable().Comment("The offer's own language when it was used."),
+		field.JSON("names", map[string]string{}).Immutable().Comment("The offer's names when it was used, by BCP 47 language tag."),
+		amount("amount", "What it took off, more than zero."),
+		field.Int64("units").Immutable().
+			Comment("How many units it was for: what was taken of a sale's stock. 0 where another line of the same bundle has counted it."),
+	}
+}
+
+// Edges of the LineAdjustment.
+func (LineAdjustment) Edges() []ent.Edge {
+	return []ent.Edge{
+		edge.From("line", PurchaseLine.Type).Ref("adjustments").Field("line_id").Unique().Required().Immutable(),
+	}
+}
+
+// Indexes of the LineAdjustment.
+func (LineAdjustment) Indexes() []ent.Index {
+	return []ent.Index{
+		index.Fields("line_id", "position").Unique(),
+		index.Fields("source_id"),
+	}
+}
+
+// Annotations of the LineAdjustment.
+func (LineAdjustment) Annotations() []schema.Annotation {
+	return []schema.Annotation{checks("line_adjustments", map[string]string{
+		"kind":   oneOf("kind", "BUNDLE", "FLASH_SALE", "TIER", "COUPON", "TRIAL_CREDIT"),
+		"amount": between(1, "amount"),
+		"units":  "units >= 0",
 	})}
 }
