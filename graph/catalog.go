@@ -2,11 +2,9 @@ package graph
 
 import (
 	"context"
-	"errors"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/google/uuid"
-	"github.com/vikstrous/dataloadgen"
 
 	"farthing/ent"
 	"farthing/ent/product"
@@ -28,24 +26,15 @@ func parseID(kind id.Kind, path, text string) (uuid.UUID, error) {
 
 // shown shows a product; nil for none.
 func (r *Resolver) shown(p *ent.Product) *model.Product {
-	if p == nil {
-		return nil
-	}
-	return new(model.NewProduct(p, r.Currencies))
+	return seen(p, func(p *ent.Product) model.Product { return model.NewProduct(p, r.Currencies) })
 }
 
-// visible shows a product that the caller may see; nil when there is none, or none to see.
-func (r *Resolver) visible(ctx context.Context, read func(*ent.Client) (*ent.Product, error)) (*model.Product, error) {
-	p, err := read(r.DB.Client())
-	switch {
-	case fault.Is(err, fault.NotFound), errors.Is(err, dataloadgen.ErrNotFound):
-		return nil, nil //nolint:nilnil // Nothing to see is an answer, not an error.
-	case err != nil:
-		return nil, err
-	case !catalog.VisibleTo(p, model.Merchandises(ctx), r.Clock()):
-		return nil, nil //nolint:nilnil // The same as one that is not there.
+// unlessNotFound passes over the refusal that there is no such thing: nothing to see is an answer, not an error.
+func unlessNotFound(err error) error {
+	if fault.Is(err, fault.NotFound) {
+		return nil
 	}
-	return r.shown(p), nil
+	return err
 }
 
 // loadProduct shows a product that the caller has bought, in whatever state it is now.
@@ -101,50 +90,44 @@ func orZero[T any](o graphql.Omittable[*T]) T {
 }
 
 // createInput reads the input of createProduct.
-func createInput(in model.CreateProductInput) (catalog.CreateInput, error) {
+func createInput(in model.CreateProductInput) catalog.CreateInput {
 	return catalog.CreateInput{
 		Kind: product.Kind(in.Kind), Status: product.Status(in.Status), Texts: model.Texts(in.Texts), Slug: in.Slug.Value(),
 		Creator: orZero(in.Creator), Tags: in.Tags, Categories: in.Categories, Media: model.MediaLinks(in.Media),
 		Units: in.Units, Prices: model.Prices(in.Prices),
 		PublishFrom: in.PublishFrom.Value(), PublishUntil: in.PublishUntil.Value(), Reference: in.Reference.Value(),
-	}, model.PriceFaults(in.Prices).Err()
+		Malformed: model.PriceFaults("prices", in.Prices),
+	}
 }
 
 // updateInput reads the input of updateProduct: what is left out is no change. Null empties what may be empty, and is
 // refused where there must be something.
-func updateInput(in model.UpdateProductInput) (catalog.UpdateInput, error) {
+func updateInput(in model.UpdateProductInput) catalog.UpdateInput {
 	productID, err := parseID(id.Product, "id", in.ID)
-	faults := append(fault.From(err), model.PriceFaults(in.Prices.Value())...)
-	for _, field := range []struct {
-		path string
-		null bool
-	}{
-		{"status", in.Status.IsSet() && in.Status.Value() == nil},
-		{"texts", in.Texts.IsSet() && in.Texts.Value() == nil},
-		{"slug", in.Slug.IsSet() && in.Slug.Value() == nil},
-		{"units", in.Units.IsSet() && in.Units.Value() == nil},
-	} {
-		if field.null {
-			faults.Add(fault.Input(field.path, "This cannot be null. Leave it out to keep what is there."))
-		}
-	}
-	if err := faults.Err(); err != nil {
-		return catalog.UpdateInput{}, err
-	}
+	malformed := append(fault.From(err), model.PriceFaults("prices", in.Prices.Value())...)
+	malformed = append(malformed, refuseNulls(nullable("status", in.Status), nullableList("texts", in.Texts),
+		nullable("slug", in.Slug), nullable("units", in.Units))...)
 	return catalog.UpdateInput{
 		ID: productID, ExpectedVersion: in.ExpectedVersion.Value(),
 		Status:     catalog.Change[product.Status]{Set: in.Status.IsSet(), Value: product.Status(orZero(in.Status))},
 		Texts:      mapped(in.Texts, model.Texts),
-		Slug:       catalog.Change[string]{Set: in.Slug.IsSet(), Value: orZero(in.Slug)},
-		Creator:    catalog.Change[string]{Set: in.Creator.IsSet(), Value: orZero(in.Creator)},
+		Slug:       valueChange(in.Slug),
+		Creator:    valueChange(in.Creator),
 		Tags:       changeOf(in.Tags),
 		Categories: changeOf(in.Categories),
 		Media:      mapped(in.Media, model.MediaLinks),
-		Units:      catalog.Change[int]{Set: in.Units.IsSet(), Value: orZero(in.Units)},
+		Units:      valueChange(in.Units),
 		Prices:     mapped(in.Prices, model.Prices),
 
 		PublishFrom: changeOf(in.PublishFrom), PublishUntil: changeOf(in.PublishUntil),
-	}, nil
+		Malformed: malformed,
+	}
+}
+
+// archiveInput reads the input of archiveProduct.
+func archiveInput(in model.ArchiveProductInput) catalog.ArchiveInput {
+	productID, err := parseID(id.Product, "id", in.ID)
+	return catalog.ArchiveInput{ID: productID, ExpectedVersion: in.ExpectedVersion.Value(), Malformed: fault.From(err)}
 }
 
 func changeOf[T any](o graphql.Omittable[T]) catalog.Change[T] {

@@ -8,53 +8,67 @@ package graph
 import (
 	"context"
 
-	"github.com/google/uuid"
-
-	"farthing/ent"
 	"farthing/graph/generated"
 	"farthing/graph/model"
-	"farthing/internal/actor"
 	"farthing/internal/catalog"
 	"farthing/internal/fault"
 	ids "farthing/internal/id"
+	"farthing/internal/money"
 	"farthing/internal/page"
 )
 
 func (r *mutationResolver) CreateProduct(ctx context.Context, input model.CreateProductInput) (model.CreateProductPayload, error) {
-	var product *ent.Product
-	in, err := createInput(input)
-	if err == nil {
-		product, err = r.Catalog.Create(ctx, in)
-	}
+	product, err := r.Catalog.Create(ctx, createInput(input))
 	refusals, err := r.refusals(err)
 	return model.CreateProductPayload{Product: r.shown(product), Errors: refusals}, err
 }
 
 func (r *mutationResolver) UpdateProduct(ctx context.Context, input model.UpdateProductInput) (model.UpdateProductPayload, error) {
-	var product *ent.Product
-	change, err := updateInput(input)
-	if err == nil {
-		product, err = r.Catalog.Update(ctx, change)
-	}
+	product, err := r.Catalog.Update(ctx, updateInput(input))
 	refusals, err := r.refusals(err)
 	return model.UpdateProductPayload{Product: r.shown(product), Errors: refusals}, err
 }
 
 func (r *mutationResolver) ArchiveProduct(ctx context.Context, input model.ArchiveProductInput) (model.ArchiveProductPayload, error) {
-	var product *ent.Product
-	productID, err := parseID(ids.Product, "id", input.ID)
-	if err == nil {
-		product, err = r.Catalog.Archive(ctx, productID)
-	}
+	product, err := r.Catalog.Archive(ctx, archiveInput(input))
 	refusals, err := r.refusals(err)
 	return model.ArchiveProductPayload{Product: r.shown(product), Errors: refusals}, err
 }
 
-func (r *productResolver) Owned(ctx context.Context, obj *model.Product) (bool, error) {
-	if actor.From(ctx).ShopperID == uuid.Nil {
-		return false, nil
+func (r *priceResolver) LowestLast30Days(ctx context.Context, obj *model.Price) (*model.Money, error) {
+	anchor, onSale := obj.Anchor()
+	if !onSale {
+		return nil, nil //nolint:nilnil // Without a sale there is nothing to compare with.
 	}
-	return loadersOf(ctx).owned.Load(ctx, obj.Product.ID)
+	return r.lowest(ctx, obj, anchor)
+}
+
+func (r *productResolver) Price(ctx context.Context, obj *model.Product, currency money.Code) (*model.Price, error) {
+	return r.price(ctx, obj.Product.ID, currency)
+}
+
+func (r *productResolver) Prices(ctx context.Context, obj *model.Product) ([]model.Price, error) {
+	return r.prices(ctx, obj.Product)
+}
+
+func (r *productResolver) Owned(ctx context.Context, obj *model.Product) (bool, error) {
+	return r.owned(ctx, obj.Product.ID)
+}
+
+func (r *productResolver) Bundles(ctx context.Context, obj *model.Product) ([]model.Bundle, error) {
+	return r.bundlesWith(ctx, obj.Product.ID)
+}
+
+func (r *productResolver) TrialOffers(ctx context.Context, obj *model.Product) ([]model.TrialOffer, error) {
+	return r.trialsOf(ctx, obj.Product.ID)
+}
+
+func (r *productResolver) TierPlan(ctx context.Context, obj *model.Product) (*model.TierPlan, error) {
+	return r.planOf(ctx, obj.Product.ID)
+}
+
+func (r *productResolver) PriceHistory(ctx context.Context, obj *model.Product, currency money.Code, first int) ([]model.PriceStep, error) {
+	return r.priceHistory(ctx, obj.Product.ID, currency, first)
 }
 
 func (r *queryResolver) Products(ctx context.Context, first *int, after *string, last *int, before *string, filter *model.ProductFilter, orderBy model.ProductOrder) (model.ProductConnection, error) {
@@ -79,15 +93,22 @@ func (r *queryResolver) Product(ctx context.Context, id *string, slug *string) (
 	case (id == nil) == (slug == nil):
 		return nil, fault.Input("id", "Give either id or slug.")
 	case slug != nil:
-		return r.visible(ctx, func(client *ent.Client) (*ent.Product, error) { return catalog.BySlug(ctx, client, *slug) })
+		row, err := catalog.BySlug(ctx, r.DB.Client(), *slug)
+		return r.visibleProduct(ctx, row), unlessNotFound(err)
 	}
 	productID, err := parseID(ids.Product, "id", *id)
 	if err != nil {
 		return nil, err
 	}
-	return r.visible(ctx, func(client *ent.Client) (*ent.Product, error) { return catalog.ByID(ctx, client, productID) })
+	row, err := find(ctx, loadersOf(ctx).products, productID)
+	return r.visibleProduct(ctx, row), err
 }
+
+func (r *Resolver) Price() generated.PriceResolver { return &priceResolver{r} }
 
 func (r *Resolver) Product() generated.ProductResolver { return &productResolver{r} }
 
-type productResolver struct{ *Resolver }
+type (
+	priceResolver   struct{ *Resolver }
+	productResolver struct{ *Resolver }
+)

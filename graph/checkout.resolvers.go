@@ -7,6 +7,7 @@ package graph
 
 import (
 	"context"
+	"time"
 
 	"farthing/graph/generated"
 	"farthing/graph/model"
@@ -15,7 +16,7 @@ import (
 )
 
 func (r *mutationResolver) Checkout(ctx context.Context, input model.CheckoutInput) (model.CheckoutPayload, error) {
-	wanted, malformed := basket(input.Currency, input.Items)
+	wanted, malformed := basket(input.Currency, input.Items, input.CouponCode)
 	malformed.AddIf(input.ExpectedTotal.Fault("expectedTotal"))
 	result, err := r.Till.Checkout(ctx, checkout.Input{
 		IdempotencyKey: input.IdempotencyKey, Basket: wanted, ExpectedTotal: input.ExpectedTotal.Amount(), Malformed: malformed,
@@ -24,7 +25,7 @@ func (r *mutationResolver) Checkout(ctx context.Context, input model.CheckoutInp
 	refusals, err := r.refusals(err)
 	payload := model.CheckoutPayload{RateLimit: model.NewRateLimit(result.Limit), Errors: refusals}
 	if p := result.Purchase; p != nil {
-		payload.Purchase, payload.Replayed = new(model.NewPurchase(p, r.Currencies)), result.Replayed
+		payload.Purchase, payload.Replayed = new(model.NewPurchase(p, r.Currencies, r.Clock())), result.Replayed
 		payload.Wallet = model.NewWallet(result.Wallet, r.Currencies)
 		payload.Rewards = &model.PurchaseRewards{
 			PointsEarned: payload.Purchase.PointsEarned(), PointsBalance: model.NewPoints(result.Points),
@@ -38,14 +39,30 @@ func (r *purchaseLineResolver) Product(ctx context.Context, obj *model.PurchaseL
 	return r.loadProduct(ctx, obj.ProductID)
 }
 
-func (r *queryResolver) Quote(ctx context.Context, input model.QuoteInput) (model.Quote, error) {
-	wanted, malformed := basket(input.Currency, input.Items)
-	err := malformed.Err()
+func (r *purchaseLineResolver) Bundle(ctx context.Context, obj *model.PurchaseLine) (*model.Bundle, error) {
+	if obj.BundleID == nil {
+		return nil, nil //nolint:nilnil // It was bought by itself.
+	}
+	row, err := find(ctx, loadersOf(ctx).bundles, *obj.BundleID)
+	return r.bundle(row), err
+}
+
+func (r *purchaseLineResolver) TrialOffer(ctx context.Context, obj *model.PurchaseLine) (*model.TrialOffer, error) {
+	if obj.TrialOfferID == nil {
+		return nil, nil //nolint:nilnil // It was bought for good.
+	}
+	row, err := find(ctx, loadersOf(ctx).trials, *obj.TrialOfferID)
+	return r.trial(row), err
+}
+
+func (r *queryResolver) Quote(ctx context.Context, input model.QuoteInput, at *time.Time, as *string) (model.Quote, error) {
+	wanted, err := quoteInput(ctx, input, at, as)
+	if err != nil {
+		return model.Quote{}, err
+	}
+	quote, err := r.Till.Quote(ctx, wanted)
 	if err == nil {
-		var quote *checkout.Quote
-		if quote, err = r.Till.Quote(ctx, wanted); err == nil {
-			return r.quote(quote), nil
-		}
+		return r.quote(quote), nil
 	}
 	refusals, err := r.refusals(err)
 	return r.refusedQuote(input.Currency, refusals), err
@@ -58,7 +75,7 @@ func (r *shopperResolver) Purchases(ctx context.Context, obj *model.Shopper, fir
 		n, err := checkout.Count(ctx, r.DB.Client(), obj.Shopper.ID)
 		return int(n), err
 	}
-	return model.NewPurchases(purchases, count, r.Currencies), err
+	return model.NewPurchases(purchases, count, r.Currencies, r.Clock()), err
 }
 
 func (r *Resolver) PurchaseLine() generated.PurchaseLineResolver { return &purchaseLineResolver{r} }

@@ -11,22 +11,31 @@ import (
 	"farthing/graph/generated"
 	"farthing/graph/model"
 	"farthing/internal/entitlement"
+	"farthing/internal/fault"
+	"farthing/internal/id"
 	"farthing/internal/page"
 )
 
 func (r *entitlementResolver) Product(ctx context.Context, obj *model.Entitlement) (model.Product, error) {
-	product, err := r.loadProduct(ctx, obj.ProductID)
-	if err != nil {
-		return model.Product{}, err
-	}
-	return *product, nil
+	return r.product(ctx, obj.ProductID)
+}
+
+func (r *mutationResolver) UseEntitlement(ctx context.Context, input model.UseEntitlementInput) (model.UseEntitlementPayload, error) {
+	entitlementID, err := parseID(id.Entitlement, "id", input.ID)
+	used, err := r.Entitlements.Use(ctx, entitlement.UseInput{
+		IdempotencyKey: input.IdempotencyKey, ID: entitlementID, Units: int64(input.Units), Malformed: fault.From(err),
+	})
+	refusals, err := r.refusals(err)
+	return model.UseEntitlementPayload{
+		Entitlement: model.NewEntitlement(used.Entitlement, r.Clock()), Replayed: used.Replayed, Errors: refusals,
+	}, err
 }
 
 func (r *shopperResolver) Entitlements(ctx context.Context, obj *model.Shopper, first *int, after *string, last *int, before *string) (model.EntitlementConnection, error) {
 	args := page.Args{First: first, After: after, Last: last, Before: before}
 	entitlements, err := entitlement.Of(ctx, r.DB.Client(), obj.Shopper.ID, args)
 	count := func(ctx context.Context) (int, error) { return entitlement.Count(ctx, r.DB.Client(), obj.Shopper.ID) }
-	return model.NewEntitlements(entitlements, count), err
+	return model.NewEntitlements(entitlements, count, r.Clock()), err
 }
 
 func (r *Resolver) Entitlement() generated.EntitlementResolver { return &entitlementResolver{r} }

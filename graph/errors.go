@@ -11,6 +11,7 @@ import (
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
 	"farthing/graph/model"
+	"farthing/internal/catalog"
 	"farthing/internal/checkout"
 	"farthing/internal/fault"
 	"farthing/internal/guard"
@@ -47,14 +48,27 @@ func (r *Resolver) refusal(f *fault.Fault) model.UserError {
 		}
 	case *checkout.Quote:
 		return model.PriceChangedError{Refusal: model.NewRefusal(f), Quote: r.quote(data)}
+	case checkout.SoldOut:
+		return model.SoldOutError{
+			Refusal: model.NewRefusal(f), Remaining: data.Remaining, FlashSale: r.sale(data.Sale), Quote: r.quote(data.Quote),
+		}
+	case checkout.LimitReached:
+		return model.LimitReachedError{
+			Refusal: model.NewRefusal(f), Limit: data.Limit, Used: data.Used, ResetsAt: data.ResetsAt, Quote: r.quote(data.Quote),
+		}
 	case checkout.Owned:
 		return model.AlreadyOwnedError{
-			Refusal:     model.NewRefusal(f),
-			Product:     new(model.NewProduct(data.Product, r.Currencies)),
-			Entitlement: &model.Entitlement{Entitlement: data.Entitlement},
+			Refusal: model.NewRefusal(f), Product: r.shown(data.Product), Bundle: r.bundle(data.Bundle),
+			Entitlement: model.NewEntitlement(data.Entitlement, r.Clock()),
 		}
 	case checkout.Unavailable:
-		return model.NotAvailableError{Refusal: model.NewRefusal(f), Product: new(model.NewProduct(data.Product, r.Currencies))}
+		return model.NotAvailableError{
+			Refusal: model.NewRefusal(f), Product: r.shown(data.Product), Bundle: r.bundle(data.Bundle), TrialOffer: r.trial(data.Trial),
+		}
+	case checkout.TrialUsed:
+		return model.TrialUsedError{Refusal: model.NewRefusal(f), TrialOffer: r.trial(data.Offer)}
+	case catalog.Current:
+		return model.ConflictError{Refusal: model.NewRefusal(f), CurrentVersion: &data.Version}
 	case checkout.Overload:
 		return model.OverloadedError{Refusal: model.NewRefusal(f), RetryAfterMs: guard.RoundUpMillis(data.RetryAfter)}
 	case guard.Decision:
@@ -65,6 +79,10 @@ func (r *Resolver) refusal(f *fault.Fault) model.UserError {
 	switch f.Code {
 	case fault.InvalidInput:
 		return model.InvalidInputError{Refusal: model.NewRefusal(f)}
+	case fault.Conflict:
+		return model.ConflictError{Refusal: model.NewRefusal(f)}
+	case fault.CouponNotValid:
+		return model.CouponNotValidError{Refusal: model.NewRefusal(f)}
 	case fault.IdempotencyKeyReused:
 		return model.IdempotencyKeyReusedError{Refusal: model.NewRefusal(f)}
 	default:

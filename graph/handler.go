@@ -23,20 +23,22 @@ const (
 	maxTokens = 1_500
 )
 
-// NewHandler is the GraphQL endpoint. The caller stands in the context (actor.With, WithLoaders); requestID names the
-// request that a context belongs to.
-func NewHandler(r *Resolver, logger *slog.Logger, requestID func(context.Context) string) http.Handler {
+// NewHandler is the GraphQL endpoint. The caller stands in the context (actor.With); requestID names the request that a
+// context belongs to. Subscriptions are counted in streams.
+func NewHandler(r *Resolver, streams *graphqlhttp.Streams, logger *slog.Logger, requestID func(context.Context) string) http.Handler {
 	server := handler.New(generated.NewExecutableSchema(generated.Config{
 		Schema:     withoutDefer(),
 		Resolvers:  r,
 		Directives: generated.DirectiveRoot{Role: Role},
 	}))
-	server.AddTransport(graphqlhttp.Transport{})
+	server.AddTransport(graphqlhttp.WebSocket{Streams: streams})
+	server.AddTransport(graphqlhttp.Transport{Streams: streams})
 	server.SetQueryCache(lru.New[*ast.QueryDocument](parsedDocuments))
 	server.SetParserTokenLimit(maxTokens)
 	server.SetDisableSuggestion(true)
 	server.Use(extension.Introspection{})
 	server.Use(Gate{})
+	server.Use(Loading{r})
 	server.SetErrorPresenter(Presenter(logger, requestID))
 	server.SetRecoverFunc(Recover(logger))
 	return server

@@ -6,7 +6,6 @@ import (
 
 	"github.com/google/uuid"
 
-	"farthing/ent"
 	"farthing/graph/model"
 	"farthing/internal/actor"
 	"farthing/internal/checkout"
@@ -31,19 +30,34 @@ func (r *Resolver) node(ctx context.Context, path, text string) (model.Node, err
 	return found, err
 }
 
-// nodes shows things of any kinds. Products, of which there may be many, are read together.
+// nodes shows things of any kinds. Those of which there may be many are read together.
 func (r *Resolver) nodes(ctx context.Context, texts []string) ([]model.Node, error) {
 	if len(texts) > page.Most {
 		return nil, fault.Input("ids", "Ask for at most %d things, not %d.", page.Most, len(texts))
 	}
-	var products []uuid.UUID
+	read := loadersOf(ctx)
 	for _, text := range texts {
-		if kind, named, err := id.Decode(text); err == nil && kind == id.Product {
-			products = append(products, named)
+		kind, named, err := id.Decode(text)
+		if err != nil {
+			continue
+		}
+		// What is not there is found out one by one below, from what this has asked for.
+		switch kind {
+		case id.Product:
+			read.products.LoadThunk(ctx, named)
+		case id.Bundle:
+			read.bundles.LoadThunk(ctx, named)
+		case id.TrialOffer:
+			read.trials.LoadThunk(ctx, named)
+		case id.FlashSale:
+			read.sales.LoadThunk(ctx, named)
+		case id.TierPlan:
+			read.plans.LoadThunk(ctx, named)
+		case id.Coupon:
+			read.coupons.LoadThunk(ctx, named)
+		default: // Of all else there are few.
 		}
 	}
-	// What is not there is found out one by one below, from what this has read.
-	_, _ = loadersOf(ctx).products.LoadAll(ctx, products)
 	nodes := make([]model.Node, len(texts))
 	for i, text := range texts {
 		var err error
@@ -55,16 +69,36 @@ func (r *Resolver) nodes(ctx context.Context, texts []string) ([]model.Node, err
 }
 
 func (r *Resolver) nodeOf(ctx context.Context, kind id.Kind, named uuid.UUID) (model.Node, error) {
-	client, shopper := r.DB.Client(), actor.From(ctx).ShopperID
-	if kind == id.Product {
-		p, err := r.visible(ctx, func(*ent.Client) (*ent.Product, error) { return loadersOf(ctx).products.Load(ctx, named) })
-		if p == nil {
-			return nil, err
-		}
-		return *p, err
+	read := loadersOf(ctx)
+	switch kind {
+	case id.Product:
+		row, err := find(ctx, read.products, named)
+		return nodeOrNil(r.visibleProduct(ctx, row)), err
+	case id.Bundle:
+		row, err := find(ctx, read.bundles, named)
+		return nodeOrNil(r.visibleBundle(ctx, row)), err
+	case id.TrialOffer:
+		row, err := find(ctx, read.trials, named)
+		return nodeOrNil(r.visibleTrial(ctx, row)), err
+	case id.FlashSale:
+		row, err := find(ctx, read.sales, named)
+		return nodeOrNil(r.visibleSale(ctx, row)), err
+	case id.TierPlan:
+		row, err := find(ctx, read.plans, named)
+		return forMerchandisers(ctx, r.plan(row)), err
+	case id.Coupon:
+		row, err := find(ctx, read.coupons, named)
+		return forMerchandisers(ctx, r.coupon(row)), err
+	default:
+		return r.ownNode(ctx, kind, named)
 	}
+}
+
+// ownNode shows what belongs to the shopper who calls.
+func (r *Resolver) ownNode(ctx context.Context, kind id.Kind, named uuid.UUID) (model.Node, error) {
+	client, shopper := r.DB.Client(), actor.From(ctx).ShopperID
 	if shopper == uuid.Nil {
-		return nil, nil //nolint:nilnil // All else belongs to a shopper.
+		return nil, nil //nolint:nilnil // Nobody's.
 	}
 	switch kind {
 	case id.Shopper:
@@ -75,20 +109,33 @@ func (r *Resolver) nodeOf(ctx context.Context, kind id.Kind, named uuid.UUID) (m
 		return model.Shopper{Shopper: row}, err
 	case id.Wallet:
 		row, err := r.Wallets.ByID(ctx, client, shopper, named)
-		if err != nil {
-			return nil, err
-		}
-		return *model.NewWallet(row, r.Currencies), nil
+		return nodeOrNil(model.NewWallet(row, r.Currencies)), err
 	case id.Purchase:
 		row, err := checkout.ByID(ctx, client, shopper, named)
 		if err != nil {
 			return nil, err
 		}
-		return model.NewPurchase(row, r.Currencies), nil
+		return model.NewPurchase(row, r.Currencies, r.Clock()), nil
 	case id.Entitlement:
 		row, err := entitlement.ByID(ctx, client, shopper, named)
-		return model.Entitlement{Entitlement: row}, err
+		return nodeOrNil(model.NewEntitlement(row, r.Clock())), err
 	default:
 		return nil, nil //nolint:nilnil // A transfer is seen in its wallet only.
 	}
+}
+
+// forMerchandisers is nodeOrNil for what nobody else may see.
+func forMerchandisers[View model.Node](ctx context.Context, view *View) model.Node {
+	if !model.Merchandises(ctx) {
+		return nil
+	}
+	return nodeOrNil(view)
+}
+
+// nodeOrNil is a view as a node; nil for none.
+func nodeOrNil[View model.Node](view *View) model.Node {
+	if view == nil {
+		return nil
+	}
+	return *view
 }

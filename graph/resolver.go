@@ -12,8 +12,10 @@ import (
 	"farthing/internal/catalog"
 	"farthing/internal/checkout"
 	"farthing/internal/db"
+	"farthing/internal/entitlement"
 	"farthing/internal/identity"
 	"farthing/internal/money"
+	"farthing/internal/offers"
 	"farthing/internal/wallet"
 )
 
@@ -24,6 +26,9 @@ type Resolver struct {
 	Clock      func() time.Time
 	Shoppers   *identity.Service
 	Catalog    *catalog.Service
+	Offers     *offers.Service
 	Wallets    *wallet.Service
 	Till       *checkout.Service
+
+	Entitlements *entitlement.Service
 }

@@ -10,30 +10,30 @@ import (
 )
 
 // adjustInput reads the input of adjustWallet.
-func adjustInput(in model.AdjustWalletInput) (wallet.AdjustInput, error) {
-	var faults fault.List
+func adjustInput(in model.AdjustWalletInput) wallet.AdjustInput {
 	shopper, err := parseID(id.Shopper, "shopperId", in.ShopperID)
-	faults = append(faults, fault.From(err)...)
+	malformed := fault.From(err)
 	var corrects *uuid.UUID
 	if text := in.Corrects.Value(); text != nil {
 		transfer, err := parseID(id.Transfer, "corrects", *text)
-		faults = append(faults, fault.From(err)...)
+		malformed = append(malformed, fault.From(err)...)
 		corrects = &transfer
 	}
-	faults.AddIf(in.Amount.Fault("amount"))
+	malformed.AddIf(in.Amount.Fault("amount"))
 	return wallet.AdjustInput{
 		IdempotencyKey: in.IdempotencyKey, ShopperID: shopper, Currency: in.Currency, Amount: in.Amount.Amount(),
 		Origin: wallet.Origin(in.Origin), Reason: in.Reason, Corrects: corrects,
-	}, faults.Err()
+		Malformed: malformed,
+	}
 }
 
 // topUpInput reads the input of topUpWallet.
-func topUpInput(in model.TopUpWalletInput) (wallet.TopUpInput, error) {
+func topUpInput(in model.TopUpWalletInput) wallet.TopUpInput {
 	shopper, err := parseID(id.Shopper, "shopperId", in.ShopperID)
-	faults := fault.From(err)
-	faults.AddIf(in.Amount.Fault("amount"))
+	malformed := fault.From(err)
+	malformed.AddIf(in.Amount.Fault("amount"))
 	return wallet.TopUpInput{
 		IdempotencyKey: in.IdempotencyKey, ShopperID: shopper, Currency: in.Currency,
-		Amount: in.Amount.Amount(), Reference: orZero(in.Reference),
-	}, faults.Err()
+		Amount: in.Amount.Amount(), Reference: orZero(in.Reference), Malformed: malformed,
+	}
 }

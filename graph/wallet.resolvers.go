@@ -12,15 +12,10 @@ import (
 	"farthing/graph/model"
 	"farthing/internal/money"
 	"farthing/internal/page"
-	"farthing/internal/wallet"
 )
 
 func (r *mutationResolver) TopUpWallet(ctx context.Context, input model.TopUpWalletInput) (model.TopUpWalletPayload, error) {
-	var receipt wallet.Receipt
-	change, err := topUpInput(input)
-	if err == nil {
-		receipt, err = r.Wallets.TopUp(ctx, change)
-	}
+	receipt, err := r.Wallets.TopUp(ctx, topUpInput(input))
 	refusals, err := r.refusals(err)
 	return model.TopUpWalletPayload{
 		Wallet: model.NewWallet(receipt.Wallet, r.Currencies), Replayed: receipt.Replayed, Errors: refusals,
@@ -28,11 +23,7 @@ func (r *mutationResolver) TopUpWallet(ctx context.Context, input model.TopUpWal
 }
 
 func (r *mutationResolver) AdjustWallet(ctx context.Context, input model.AdjustWalletInput) (model.AdjustWalletPayload, error) {
-	var receipt wallet.Receipt
-	change, err := adjustInput(input)
-	if err == nil {
-		receipt, err = r.Wallets.Adjust(ctx, change)
-	}
+	receipt, err := r.Wallets.Adjust(ctx, adjustInput(input))
 	refusals, err := r.refusals(err)
 	return model.AdjustWalletPayload{
 		Wallet: model.NewWallet(receipt.Wallet, r.Currencies), Replayed: receipt.Replayed, Errors: refusals,

@@ -33,12 +33,23 @@ func NewExecutableSchema(cfg Config) graphql.ExecutableSchema {
 type Config = graphql.Config[ResolverRoot, DirectiveRoot, ComplexityRoot]
 
 type ResolverRoot interface {
+	Bundle() BundleResolver
+	BundleComponent() BundleComponentResolver
+	Coupon() CouponResolver
 	Entitlement() EntitlementResolver
+	FlashSale() FlashSaleResolver
+	LeftOut() LeftOutResolver
 	Mutation() MutationResolver
+	OfferContender() OfferContenderResolver
+	OfferScope() OfferScopeResolver
+	Price() PriceResolver
 	Product() ProductResolver
 	PurchaseLine() PurchaseLineResolver
 	Query() QueryResolver
 	Shopper() ShopperResolver
+	Subscription() SubscriptionResolver
+	TierPlan() TierPlanResolver
+	TrialOffer() TrialOfferResolver
 	Wallet() WalletResolver
 }
 
@@ -54,6 +65,7 @@ type ComplexityRoot struct {
 	}
 
 	AlreadyOwnedError struct {
+		Bundle      func(childComplexity int) int
 		Code        func(childComplexity int) int
 		Entitlement func(childComplexity int) int
 		Message     func(childComplexity int) int
@@ -61,9 +73,56 @@ type ComplexityRoot struct {
 		Product     func(childComplexity int) int
 	}
 
+	ArchiveBundlePayload struct {
+		Bundle func(childComplexity int) int
+		Errors func(childComplexity int) int
+	}
+
+	ArchiveCouponPayload struct {
+		Coupon func(childComplexity int) int
+		Errors func(childComplexity int) int
+	}
+
+	ArchiveFlashSalePayload struct {
+		Errors    func(childComplexity int) int
+		FlashSale func(childComplexity int) int
+	}
+
 	ArchiveProductPayload struct {
 		Errors  func(childComplexity int) int
 		Product func(childComplexity int) int
+	}
+
+	ArchiveTierPlanPayload struct {
+		Errors   func(childComplexity int) int
+		TierPlan func(childComplexity int) int
+	}
+
+	ArchiveTrialOfferPayload struct {
+		Errors     func(childComplexity int) int
+		TrialOffer func(childComplexity int) int
+	}
+
+	AuditEntry struct {
+		Action    func(childComplexity int) int
+		Actor     func(childComplexity int) int
+		After     func(childComplexity int) int
+		Before    func(childComplexity int) int
+		CreatedAt func(childComplexity int) int
+		ID        func(childComplexity int) int
+		TargetID  func(childComplexity int) int
+	}
+
+	AuditEntryConnection struct {
+		Edges      func(childComplexity int) int
+		Nodes      func(childComplexity int) int
+		PageInfo   func(childComplexity int) int
+		TotalCount func(childComplexity int) int
+	}
+
+	AuditEntryEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
 	}
 
 	Badge struct {
@@ -78,6 +137,54 @@ type ComplexityRoot struct {
 		PurchaseID func(childComplexity int) int
 	}
 
+	Bundle struct {
+		Choose       func(childComplexity int) int
+		Components   func(childComplexity int) int
+		CreatedAt    func(childComplexity int) int
+		Description  func(childComplexity int, languages []string) int
+		FixedPrices  func(childComplexity int) int
+		ID           func(childComplexity int) int
+		Kind         func(childComplexity int) int
+		LeftOut      func(childComplexity int) int
+		Name         func(childComplexity int, languages []string) int
+		Owned        func(childComplexity int) int
+		PercentOff   func(childComplexity int) int
+		Price        func(childComplexity int, currency money.Code) int
+		PriceHistory func(childComplexity int, currency money.Code, first int) int
+		Products     func(childComplexity int) int
+		PublishFrom  func(childComplexity int) int
+		PublishUntil func(childComplexity int) int
+		ServerTime   func(childComplexity int) int
+		Slug         func(childComplexity int) int
+		Status       func(childComplexity int) int
+		UpdatedAt    func(childComplexity int) int
+		Version      func(childComplexity int) int
+	}
+
+	BundleComponent struct {
+		Bundle   func(childComplexity int) int
+		Product  func(childComplexity int) int
+		Quantity func(childComplexity int) int
+	}
+
+	BundleConnection struct {
+		Edges      func(childComplexity int) int
+		Nodes      func(childComplexity int) int
+		PageInfo   func(childComplexity int) int
+		TotalCount func(childComplexity int) int
+	}
+
+	BundleEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
+	}
+
+	ChangeOffersPayload struct {
+		Changed func(childComplexity int) int
+		Errors  func(childComplexity int) int
+		Results func(childComplexity int) int
+	}
+
 	CheckoutPayload struct {
 		Errors    func(childComplexity int) int
 		Purchase  func(childComplexity int) int
@@ -87,12 +194,88 @@ type ComplexityRoot struct {
 		Wallet    func(childComplexity int) int
 	}
 
+	ConflictError struct {
+		Code           func(childComplexity int) int
+		CurrentVersion func(childComplexity int) int
+		Message        func(childComplexity int) int
+		Path           func(childComplexity int) int
+	}
+
+	Coupon struct {
+		Amounts    func(childComplexity int) int
+		CodeHint   func(childComplexity int) int
+		Combines   func(childComplexity int) int
+		CreatedAt  func(childComplexity int) int
+		EndsAt     func(childComplexity int) int
+		ID         func(childComplexity int) int
+		Kind       func(childComplexity int) int
+		Name       func(childComplexity int, languages []string) int
+		PerShopper func(childComplexity int) int
+		PercentOff func(childComplexity int) int
+		Scope      func(childComplexity int) int
+		StartsAt   func(childComplexity int) int
+		Status     func(childComplexity int) int
+		Stock      func(childComplexity int) int
+		UpdatedAt  func(childComplexity int) int
+		Used       func(childComplexity int) int
+		Version    func(childComplexity int) int
+	}
+
+	CouponConnection struct {
+		Edges      func(childComplexity int) int
+		Nodes      func(childComplexity int) int
+		PageInfo   func(childComplexity int) int
+		TotalCount func(childComplexity int) int
+	}
+
+	CouponEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
+	}
+
+	CouponNotValidError struct {
+		Code    func(childComplexity int) int
+		Message func(childComplexity int) int
+		Path    func(childComplexity int) int
+	}
+
+	CreateBundlePayload struct {
+		Bundle func(childComplexity int) int
+		Errors func(childComplexity int) int
+	}
+
+	CreateCouponPayload struct {
+		Coupon func(childComplexity int) int
+		Errors func(childComplexity int) int
+	}
+
+	CreateFlashSalePayload struct {
+		Errors    func(childComplexity int) int
+		FlashSale func(childComplexity int) int
+	}
+
 	CreateProductPayload struct {
 		Errors  func(childComplexity int) int
 		Product func(childComplexity int) int
 	}
 
+	CreateTierPlanPayload struct {
+		Errors   func(childComplexity int) int
+		TierPlan func(childComplexity int) int
+	}
+
+	CreateTrialOfferPayload struct {
+		Errors     func(childComplexity int) int
+		TrialOffer func(childComplexity int) int
+	}
+
+	EndFlashSalePayload struct {
+		Errors    func(childComplexity int) int
+		FlashSale func(childComplexity int) int
+	}
+
 	Entitlement struct {
+		ExpiresAt  func(childComplexity int) int
 		GrantedAt  func(childComplexity int) int
 		ID         func(childComplexity int) int
 		Kind       func(childComplexity int) int
@@ -100,6 +283,7 @@ type ComplexityRoot struct {
 		PurchaseID func(childComplexity int) int
 		Remaining  func(childComplexity int) int
 		Status     func(childComplexity int) int
+		Trial      func(childComplexity int) int
 		Units      func(childComplexity int) int
 	}
 
@@ -111,6 +295,42 @@ type ComplexityRoot struct {
 	}
 
 	EntitlementEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
+	}
+
+	FlashSale struct {
+		CreatedAt     func(childComplexity int) int
+		CurrentWindow func(childComplexity int) int
+		Description   func(childComplexity int, languages []string) int
+		EndedAt       func(childComplexity int) int
+		EndsAt        func(childComplexity int) int
+		FixedPrices   func(childComplexity int) int
+		ID            func(childComplexity int) int
+		Kind          func(childComplexity int) int
+		Name          func(childComplexity int, languages []string) int
+		PerShopper    func(childComplexity int) int
+		PercentOff    func(childComplexity int) int
+		Recurrence    func(childComplexity int) int
+		Remaining     func(childComplexity int) int
+		Scope         func(childComplexity int) int
+		ServerTime    func(childComplexity int) int
+		Sold          func(childComplexity int) int
+		StartsAt      func(childComplexity int) int
+		Status        func(childComplexity int) int
+		Stock         func(childComplexity int) int
+		UpdatedAt     func(childComplexity int) int
+		Version       func(childComplexity int) int
+	}
+
+	FlashSaleConnection struct {
+		Edges      func(childComplexity int) int
+		Nodes      func(childComplexity int) int
+		PageInfo   func(childComplexity int) int
+		TotalCount func(childComplexity int) int
+	}
+
+	FlashSaleEdge struct {
 		Cursor func(childComplexity int) int
 		Node   func(childComplexity int) int
 	}
@@ -142,6 +362,21 @@ type ComplexityRoot struct {
 		Path    func(childComplexity int) int
 	}
 
+	LeftOut struct {
+		Product func(childComplexity int) int
+		Reason  func(childComplexity int) int
+	}
+
+	LimitReachedError struct {
+		Code     func(childComplexity int) int
+		Limit    func(childComplexity int) int
+		Message  func(childComplexity int) int
+		Path     func(childComplexity int) int
+		Quote    func(childComplexity int) int
+		ResetsAt func(childComplexity int) int
+		Used     func(childComplexity int) int
+	}
+
 	Media struct {
 		Alt  func(childComplexity int) int
 		Kind func(childComplexity int) int
@@ -154,19 +389,73 @@ type ComplexityRoot struct {
 	}
 
 	Mutation struct {
-		AdjustWallet   func(childComplexity int, input model.AdjustWalletInput) int
-		ArchiveProduct func(childComplexity int, input model.ArchiveProductInput) int
-		Checkout       func(childComplexity int, input model.CheckoutInput) int
-		CreateProduct  func(childComplexity int, input model.CreateProductInput) int
-		TopUpWallet    func(childComplexity int, input model.TopUpWalletInput) int
-		UpdateProduct  func(childComplexity int, input model.UpdateProductInput) int
+		AdjustWallet      func(childComplexity int, input model.AdjustWalletInput) int
+		ArchiveBundle     func(childComplexity int, input model.ArchiveOfferInput) int
+		ArchiveCoupon     func(childComplexity int, input model.ArchiveOfferInput) int
+		ArchiveFlashSale  func(childComplexity int, input model.ArchiveOfferInput) int
+		ArchiveProduct    func(childComplexity int, input model.ArchiveProductInput) int
+		ArchiveTierPlan   func(childComplexity int, input model.ArchiveOfferInput) int
+		ArchiveTrialOffer func(childComplexity int, input model.ArchiveOfferInput) int
+		ChangeOffers      func(childComplexity int, input model.ChangeOffersInput) int
+		Checkout          func(childComplexity int, input model.CheckoutInput) int
+		CreateBundle      func(childComplexity int, input model.CreateBundleInput) int
+		CreateCoupon      func(childComplexity int, input model.CreateCouponInput) int
+		CreateFlashSale   func(childComplexity int, input model.CreateFlashSaleInput) int
+		CreateProduct     func(childComplexity int, input model.CreateProductInput) int
+		CreateTierPlan    func(childComplexity int, input model.CreateTierPlanInput) int
+		CreateTrialOffer  func(childComplexity int, input model.CreateTrialOfferInput) int
+		EndFlashSale      func(childComplexity int, input model.EndFlashSaleInput) int
+		TopUpWallet       func(childComplexity int, input model.TopUpWalletInput) int
+		UpdateBundle      func(childComplexity int, input model.UpdateBundleInput) int
+		UpdateCoupon      func(childComplexity int, input model.UpdateCouponInput) int
+		UpdateFlashSale   func(childComplexity int, input model.UpdateFlashSaleInput) int
+		UpdateProduct     func(childComplexity int, input model.UpdateProductInput) int
+		UpdateTierPlan    func(childComplexity int, input model.UpdateTierPlanInput) int
+		UpdateTrialOffer  func(childComplexity int, input model.UpdateTrialOfferInput) int
+		UseEntitlement    func(childComplexity int, input model.UseEntitlementInput) int
 	}
 
 	NotAvailableError struct {
-		Code    func(childComplexity int) int
+		Bundle     func(childComplexity int) int
+		Code       func(childComplexity int) int
+		Message    func(childComplexity int) int
+		Path       func(childComplexity int) int
+		Product    func(childComplexity int) int
+		TrialOffer func(childComplexity int) int
+	}
+
+	OfferChangeResult struct {
+		Errors func(childComplexity int) int
+		Node   func(childComplexity int) int
+	}
+
+	OfferConflict struct {
+		Contenders func(childComplexity int) int
+		EndsAt     func(childComplexity int) int
+		Product    func(childComplexity int) int
+		StartsAt   func(childComplexity int) int
+	}
+
+	OfferContender struct {
+		Offer func(childComplexity int) int
+		Price func(childComplexity int) int
+		Wins  func(childComplexity int) int
+	}
+
+	OfferNotApplied struct {
+		Kind    func(childComplexity int) int
+		Label   func(childComplexity int, languages []string) int
 		Message func(childComplexity int) int
 		Path    func(childComplexity int) int
-		Product func(childComplexity int) int
+		Reason  func(childComplexity int) int
+		Source  func(childComplexity int) int
+	}
+
+	OfferScope struct {
+		Bundles    func(childComplexity int) int
+		Categories func(childComplexity int) int
+		Products   func(childComplexity int) int
+		Tags       func(childComplexity int) int
 	}
 
 	OverloadedError struct {
@@ -184,8 +473,21 @@ type ComplexityRoot struct {
 	}
 
 	Price struct {
-		Current func(childComplexity int) int
-		List    func(childComplexity int) int
+		Adjustments      func(childComplexity int) int
+		Current          func(childComplexity int) int
+		FlashSale        func(childComplexity int) int
+		List             func(childComplexity int) int
+		LowestLast30Days func(childComplexity int) int
+		NotApplied       func(childComplexity int) int
+		Until            func(childComplexity int) int
+	}
+
+	PriceAdjustment struct {
+		Amount       func(childComplexity int) int
+		Kind         func(childComplexity int) int
+		Label        func(childComplexity int, languages []string) int
+		Source       func(childComplexity int) int
+		UnitsApplied func(childComplexity int) int
 	}
 
 	PriceChangedError struct {
@@ -195,7 +497,13 @@ type ComplexityRoot struct {
 		Quote   func(childComplexity int) int
 	}
 
+	PriceStep struct {
+		Price func(childComplexity int) int
+		Since func(childComplexity int) int
+	}
+
 	Product struct {
+		Bundles      func(childComplexity int) int
 		Categories   func(childComplexity int) int
 		CreatedAt    func(childComplexity int) int
 		Creator      func(childComplexity int) int
@@ -207,6 +515,7 @@ type ComplexityRoot struct {
 		Name         func(childComplexity int, languages []string) int
 		Owned        func(childComplexity int) int
 		Price        func(childComplexity int, currency money.Code) int
+		PriceHistory func(childComplexity int, currency money.Code, first int) int
 		Prices       func(childComplexity int) int
 		PublishFrom  func(childComplexity int) int
 		PublishUntil func(childComplexity int) int
@@ -214,6 +523,8 @@ type ComplexityRoot struct {
 		Slug         func(childComplexity int) int
 		Status       func(childComplexity int) int
 		Tags         func(childComplexity int) int
+		TierPlan     func(childComplexity int) int
+		TrialOffers  func(childComplexity int) int
 		Units        func(childComplexity int) int
 		UpdatedAt    func(childComplexity int) int
 		Version      func(childComplexity int) int
@@ -257,14 +568,17 @@ type ComplexityRoot struct {
 	}
 
 	PurchaseLine struct {
-		Kind      func(childComplexity int) int
-		ListPrice func(childComplexity int) int
-		Name      func(childComplexity int, languages []string) int
-		Product   func(childComplexity int) int
-		Quantity  func(childComplexity int) int
-		Total     func(childComplexity int) int
-		UnitPrice func(childComplexity int) int
-		Units     func(childComplexity int) int
+		Adjustments func(childComplexity int) int
+		Bundle      func(childComplexity int) int
+		Kind        func(childComplexity int) int
+		ListPrice   func(childComplexity int) int
+		Name        func(childComplexity int, languages []string) int
+		Product     func(childComplexity int) int
+		Quantity    func(childComplexity int) int
+		Total       func(childComplexity int) int
+		TrialOffer  func(childComplexity int) int
+		UnitPrice   func(childComplexity int) int
+		Units       func(childComplexity int) int
 	}
 
 	PurchaseRewards struct {
@@ -274,19 +588,29 @@ type ComplexityRoot struct {
 	}
 
 	Query struct {
-		Node       func(childComplexity int, id string) int
-		Nodes      func(childComplexity int, ids []string) int
-		Product    func(childComplexity int, id *string, slug *string) int
-		Products   func(childComplexity int, first *int, after *string, last *int, before *string, filter *model.ProductFilter, orderBy model.ProductOrder) int
-		Quote      func(childComplexity int, input model.QuoteInput) int
-		ServerTime func(childComplexity int) int
-		Viewer     func(childComplexity int) int
+		AuditEntries   func(childComplexity int, first *int, after *string, last *int, before *string, filter *model.AuditFilter) int
+		Bundle         func(childComplexity int, id *string, slug *string) int
+		Bundles        func(childComplexity int, first *int, after *string, last *int, before *string, filter *model.OfferFilter) int
+		Coupons        func(childComplexity int, first *int, after *string, last *int, before *string, filter *model.OfferFilter) int
+		FlashSale      func(childComplexity int, id string) int
+		FlashSales     func(childComplexity int, first *int, after *string, last *int, before *string, status []model.FlashSaleStatus) int
+		Node           func(childComplexity int, id string) int
+		Nodes          func(childComplexity int, ids []string) int
+		OfferConflicts func(childComplexity int, currency money.Code, from *time.Time, until *time.Time) int
+		Product        func(childComplexity int, id *string, slug *string) int
+		Products       func(childComplexity int, first *int, after *string, last *int, before *string, filter *model.ProductFilter, orderBy model.ProductOrder) int
+		Quote          func(childComplexity int, input model.QuoteInput, at *time.Time, as *string) int
+		ServerTime     func(childComplexity int) int
+		TierPlans      func(childComplexity int, first *int, after *string, last *int, before *string, filter *model.OfferFilter) int
+		TrialOffers    func(childComplexity int, first *int, after *string, last *int, before *string, filter *model.OfferFilter) int
+		Viewer         func(childComplexity int) int
 	}
 
 	Quote struct {
 		Balance    func(childComplexity int) int
 		Errors     func(childComplexity int) int
 		Lines      func(childComplexity int) int
+		NotApplied func(childComplexity int) int
 		Rewards    func(childComplexity int) int
 		Savings    func(childComplexity int) int
 		ServerTime func(childComplexity int) int
@@ -296,11 +620,22 @@ type ComplexityRoot struct {
 	}
 
 	QuoteLine struct {
-		Item      func(childComplexity int) int
-		ListPrice func(childComplexity int) int
-		Quantity  func(childComplexity int) int
-		Total     func(childComplexity int) int
-		UnitPrice func(childComplexity int) int
+		Adjustments func(childComplexity int) int
+		Item        func(childComplexity int) int
+		LeftOut     func(childComplexity int) int
+		ListPrice   func(childComplexity int) int
+		Parts       func(childComplexity int) int
+		Quantity    func(childComplexity int) int
+		Total       func(childComplexity int) int
+		UnitPrice   func(childComplexity int) int
+	}
+
+	QuotePart struct {
+		Adjustments func(childComplexity int) int
+		ListPrice   func(childComplexity int) int
+		Product     func(childComplexity int) int
+		Quantity    func(childComplexity int) int
+		Total       func(childComplexity int) int
 	}
 
 	RateLimitStatus struct {
@@ -317,6 +652,13 @@ type ComplexityRoot struct {
 		RetryAfterMs func(childComplexity int) int
 	}
 
+	Recurrence struct {
+		From     func(childComplexity int) int
+		TimeZone func(childComplexity int) int
+		Until    func(childComplexity int) int
+		Weekdays func(childComplexity int) int
+	}
+
 	RewardPreview struct {
 		Badges func(childComplexity int) int
 		Points func(childComplexity int) int
@@ -327,6 +669,11 @@ type ComplexityRoot struct {
 		Points func(childComplexity int) int
 	}
 
+	SaleWindow struct {
+		EndsAt   func(childComplexity int) int
+		StartsAt func(childComplexity int) int
+	}
+
 	Shopper struct {
 		CreatedAt    func(childComplexity int) int
 		Entitlements func(childComplexity int, first *int, after *string, last *int, before *string) int
@@ -335,6 +682,51 @@ type ComplexityRoot struct {
 		Rewards      func(childComplexity int) int
 		Wallet       func(childComplexity int, currency money.Code) int
 		Wallets      func(childComplexity int) int
+	}
+
+	SoldOutError struct {
+		Code      func(childComplexity int) int
+		FlashSale func(childComplexity int) int
+		Message   func(childComplexity int) int
+		Path      func(childComplexity int) int
+		Quote     func(childComplexity int) int
+		Remaining func(childComplexity int) int
+	}
+
+	Subscription struct {
+		FlashSale func(childComplexity int, id string) int
+	}
+
+	Tier struct {
+		From   func(childComplexity int) int
+		Prices func(childComplexity int) int
+		UpTo   func(childComplexity int) int
+	}
+
+	TierPlan struct {
+		CreatedAt func(childComplexity int) int
+		EndsAt    func(childComplexity int) int
+		ID        func(childComplexity int) int
+		Mode      func(childComplexity int) int
+		Name      func(childComplexity int, languages []string) int
+		Product   func(childComplexity int) int
+		StartsAt  func(childComplexity int) int
+		Status    func(childComplexity int) int
+		Tiers     func(childComplexity int) int
+		UpdatedAt func(childComplexity int) int
+		Version   func(childComplexity int) int
+	}
+
+	TierPlanConnection struct {
+		Edges      func(childComplexity int) int
+		Nodes      func(childComplexity int) int
+		PageInfo   func(childComplexity int) int
+		TotalCount func(childComplexity int) int
+	}
+
+	TierPlanEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
 	}
 
 	TopUpWalletPayload struct {
@@ -366,9 +758,79 @@ type ComplexityRoot struct {
 		Node   func(childComplexity int) int
 	}
 
+	TrialOffer struct {
+		CreatedAt     func(childComplexity int) int
+		Description   func(childComplexity int, languages []string) int
+		DurationHours func(childComplexity int) int
+		GraceHours    func(childComplexity int) int
+		ID            func(childComplexity int) int
+		Name          func(childComplexity int, languages []string) int
+		Owned         func(childComplexity int) int
+		Price         func(childComplexity int, currency money.Code) int
+		Product       func(childComplexity int) int
+		PublishFrom   func(childComplexity int) int
+		PublishUntil  func(childComplexity int) int
+		ServerTime    func(childComplexity int) int
+		Status        func(childComplexity int) int
+		UpdatedAt     func(childComplexity int) int
+		Used          func(childComplexity int) int
+		Uses          func(childComplexity int) int
+		Version       func(childComplexity int) int
+	}
+
+	TrialOfferConnection struct {
+		Edges      func(childComplexity int) int
+		Nodes      func(childComplexity int) int
+		PageInfo   func(childComplexity int) int
+		TotalCount func(childComplexity int) int
+	}
+
+	TrialOfferEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
+	}
+
+	TrialUsedError struct {
+		Code       func(childComplexity int) int
+		Message    func(childComplexity int) int
+		Path       func(childComplexity int) int
+		TrialOffer func(childComplexity int) int
+	}
+
+	UpdateBundlePayload struct {
+		Bundle func(childComplexity int) int
+		Errors func(childComplexity int) int
+	}
+
+	UpdateCouponPayload struct {
+		Coupon func(childComplexity int) int
+		Errors func(childComplexity int) int
+	}
+
+	UpdateFlashSalePayload struct {
+		Errors    func(childComplexity int) int
+		FlashSale func(childComplexity int) int
+	}
+
 	UpdateProductPayload struct {
 		Errors  func(childComplexity int) int
 		Product func(childComplexity int) int
+	}
+
+	UpdateTierPlanPayload struct {
+		Errors   func(childComplexity int) int
+		TierPlan func(childComplexity int) int
+	}
+
+	UpdateTrialOfferPayload struct {
+		Errors     func(childComplexity int) int
+		TrialOffer func(childComplexity int) int
+	}
+
+	UseEntitlementPayload struct {
+		Entitlement func(childComplexity int) int
+		Errors      func(childComplexity int) int
+		Replayed    func(childComplexity int) int
 	}
 
 	Wallet struct {
@@ -389,31 +851,105 @@ type ComplexityRoot struct {
 
 // region    ************************** generated!.gotpl **************************
 
+type BundleResolver interface {
+	Products(ctx context.Context, obj *model.Bundle) ([]model.Product, error)
+
+	Price(ctx context.Context, obj *model.Bundle, currency money.Code) (*model.Price, error)
+	Owned(ctx context.Context, obj *model.Bundle) (bool, error)
+	LeftOut(ctx context.Context, obj *model.Bundle) ([]model.LeftOut, error)
+
+	PriceHistory(ctx context.Context, obj *model.Bundle, currency money.Code, first int) ([]model.PriceStep, error)
+}
+type BundleComponentResolver interface {
+	Product(ctx context.Context, obj *model.BundleComponent) (*model.Product, error)
+	Bundle(ctx context.Context, obj *model.BundleComponent) (*model.Bundle, error)
+}
+type CouponResolver interface {
+	Used(ctx context.Context, obj *model.Coupon) (int, error)
+}
 type EntitlementResolver interface {
 	Product(ctx context.Context, obj *model.Entitlement) (model.Product, error)
+}
+type FlashSaleResolver interface {
+	Status(ctx context.Context, obj *model.FlashSale) (model.FlashSaleStatus, error)
+
+	CurrentWindow(ctx context.Context, obj *model.FlashSale) (*model.SaleWindow, error)
+
+	Remaining(ctx context.Context, obj *model.FlashSale) (*int, error)
+
+	Sold(ctx context.Context, obj *model.FlashSale) (int, error)
+}
+type LeftOutResolver interface {
+	Product(ctx context.Context, obj *model.LeftOut) (*model.Product, error)
 }
 type MutationResolver interface {
 	CreateProduct(ctx context.Context, input model.CreateProductInput) (model.CreateProductPayload, error)
 	UpdateProduct(ctx context.Context, input model.UpdateProductInput) (model.UpdateProductPayload, error)
 	ArchiveProduct(ctx context.Context, input model.ArchiveProductInput) (model.ArchiveProductPayload, error)
 	Checkout(ctx context.Context, input model.CheckoutInput) (model.CheckoutPayload, error)
+	UseEntitlement(ctx context.Context, input model.UseEntitlementInput) (model.UseEntitlementPayload, error)
+	CreateBundle(ctx context.Context, input model.CreateBundleInput) (model.CreateBundlePayload, error)
+	UpdateBundle(ctx context.Context, input model.UpdateBundleInput) (model.UpdateBundlePayload, error)
+	ArchiveBundle(ctx context.Context, input model.ArchiveOfferInput) (model.ArchiveBundlePayload, error)
+	CreateTrialOffer(ctx context.Context, input model.CreateTrialOfferInput) (model.CreateTrialOfferPayload, error)
+	UpdateTrialOffer(ctx context.Context, input model.UpdateTrialOfferInput) (model.UpdateTrialOfferPayload, error)
+	ArchiveTrialOffer(ctx context.Context, input model.ArchiveOfferInput) (model.ArchiveTrialOfferPayload, error)
+	CreateFlashSale(ctx context.Context, input model.CreateFlashSaleInput) (model.CreateFlashSalePayload, error)
+	UpdateFlashSale(ctx context.Context, input model.UpdateFlashSaleInput) (model.UpdateFlashSalePayload, error)
+	EndFlashSale(ctx context.Context, input model.EndFlashSaleInput) (model.EndFlashSalePayload, error)
+	ArchiveFlashSale(ctx context.Context, input model.ArchiveOfferInput) (model.ArchiveFlashSalePayload, error)
+	CreateTierPlan(ctx context.Context, input model.CreateTierPlanInput) (model.CreateTierPlanPayload, error)
+	UpdateTierPlan(ctx context.Context, input model.UpdateTierPlanInput) (model.UpdateTierPlanPayload, error)
+	ArchiveTierPlan(ctx context.Context, input model.ArchiveOfferInput) (model.ArchiveTierPlanPayload, error)
+	CreateCoupon(ctx context.Context, input model.CreateCouponInput) (model.CreateCouponPayload, error)
+	UpdateCoupon(ctx context.Context, input model.UpdateCouponInput) (model.UpdateCouponPayload, error)
+	ArchiveCoupon(ctx context.Context, input model.ArchiveOfferInput) (model.ArchiveCouponPayload, error)
+	ChangeOffers(ctx context.Context, input model.ChangeOffersInput) (model.ChangeOffersPayload, error)
 	TopUpWallet(ctx context.Context, input model.TopUpWalletInput) (model.TopUpWalletPayload, error)
 	AdjustWallet(ctx context.Context, input model.AdjustWalletInput) (model.AdjustWalletPayload, error)
 }
+type OfferContenderResolver interface {
+	Offer(ctx context.Context, obj *model.OfferContender) (model.Offer, error)
+}
+type OfferScopeResolver interface {
+	Products(ctx context.Context, obj *model.OfferScope) ([]model.Product, error)
+	Bundles(ctx context.Context, obj *model.OfferScope) ([]model.Bundle, error)
+}
+type PriceResolver interface {
+	LowestLast30Days(ctx context.Context, obj *model.Price) (*model.Money, error)
+}
 type ProductResolver interface {
+	Price(ctx context.Context, obj *model.Product, currency money.Code) (*model.Price, error)
+	Prices(ctx context.Context, obj *model.Product) ([]model.Price, error)
 	Owned(ctx context.Context, obj *model.Product) (bool, error)
+	Bundles(ctx context.Context, obj *model.Product) ([]model.Bundle, error)
+	TrialOffers(ctx context.Context, obj *model.Product) ([]model.TrialOffer, error)
+	TierPlan(ctx context.Context, obj *model.Product) (*model.TierPlan, error)
+	PriceHistory(ctx context.Context, obj *model.Product, currency money.Code, first int) ([]model.PriceStep, error)
 }
 type PurchaseLineResolver interface {
 	Product(ctx context.Context, obj *model.PurchaseLine) (*model.Product, error)
+
+	Bundle(ctx context.Context, obj *model.PurchaseLine) (*model.Bundle, error)
+	TrialOffer(ctx context.Context, obj *model.PurchaseLine) (*model.TrialOffer, error)
 }
 type QueryResolver interface {
 	Node(ctx context.Context, id string) (model.Node, error)
 	Nodes(ctx context.Context, ids []string) ([]model.Node, error)
 	ServerTime(ctx context.Context) (time.Time, error)
+	AuditEntries(ctx context.Context, first *int, after *string, last *int, before *string, filter *model.AuditFilter) (model.AuditEntryConnection, error)
 	Products(ctx context.Context, first *int, after *string, last *int, before *string, filter *model.ProductFilter, orderBy model.ProductOrder) (model.ProductConnection, error)
 	Product(ctx context.Context, id *string, slug *string) (*model.Product, error)
-	Quote(ctx context.Context, input model.QuoteInput) (model.Quote, error)
+	Quote(ctx context.Context, input model.QuoteInput, at *time.Time, as *string) (model.Quote, error)
 	Viewer(ctx context.Context) (*model.Shopper, error)
+	Bundles(ctx context.Context, first *int, after *string, last *int, before *string, filter *model.OfferFilter) (model.BundleConnection, error)
+	Bundle(ctx context.Context, id *string, slug *string) (*model.Bundle, error)
+	TrialOffers(ctx context.Context, first *int, after *string, last *int, before *string, filter *model.OfferFilter) (model.TrialOfferConnection, error)
+	FlashSales(ctx context.Context, first *int, after *string, last *int, before *string, status []model.FlashSaleStatus) (model.FlashSaleConnection, error)
+	FlashSale(ctx context.Context, id string) (*model.FlashSale, error)
+	TierPlans(ctx context.Context, first *int, after *string, last *int, before *string, filter *model.OfferFilter) (model.TierPlanConnection, error)
+	Coupons(ctx context.Context, first *int, after *string, last *int, before *string, filter *model.OfferFilter) (model.CouponConnection, error)
+	OfferConflicts(ctx context.Context, currency money.Code, from *time.Time, until *time.Time) ([]model.OfferConflict, error)
 }
 type ShopperResolver interface {
 	Purchases(ctx context.Context, obj *model.Shopper, first *int, after *string, last *int, before *string) (model.PurchaseConnection, error)
@@ -421,6 +957,19 @@ type ShopperResolver interface {
 	Rewards(ctx context.Context, obj *model.Shopper) (model.Rewards, error)
 	Wallets(ctx context.Context, obj *model.Shopper) ([]model.Wallet, error)
 	Wallet(ctx context.Context, obj *model.Shopper, currency money.Code) (*model.Wallet, error)
+}
+type SubscriptionResolver interface {
+	FlashSale(ctx context.Context, id string) (<-chan model.FlashSale, error)
+}
+type TierPlanResolver interface {
+	Product(ctx context.Context, obj *model.TierPlan) (model.Product, error)
+}
+type TrialOfferResolver interface {
+	Product(ctx context.Context, obj *model.TrialOffer) (model.Product, error)
+
+	Price(ctx context.Context, obj *model.TrialOffer, currency money.Code) (*model.Price, error)
+	Owned(ctx context.Context, obj *model.TrialOffer) (bool, error)
+	Used(ctx context.Context, obj *model.TrialOffer) (bool, error)
 }
 type WalletResolver interface {
 	Transfers(ctx context.Context, obj *model.Wallet, first *int, after *string, last *int, before *string) (model.TransferConnection, error)
@@ -463,6 +1012,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.AdjustWalletPayload.Wallet(childComplexity), true
 
+	case "AlreadyOwnedError.bundle":
+		if e.ComplexityRoot.AlreadyOwnedError.Bundle == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AlreadyOwnedError.Bundle(childComplexity), true
 	case "AlreadyOwnedError.code":
 		if e.ComplexityRoot.AlreadyOwnedError.Code == nil {
 			break
@@ -494,6 +1049,45 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.AlreadyOwnedError.Product(childComplexity), true
 
+	case "ArchiveBundlePayload.bundle":
+		if e.ComplexityRoot.ArchiveBundlePayload.Bundle == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ArchiveBundlePayload.Bundle(childComplexity), true
+	case "ArchiveBundlePayload.errors":
+		if e.ComplexityRoot.ArchiveBundlePayload.Errors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ArchiveBundlePayload.Errors(childComplexity), true
+
+	case "ArchiveCouponPayload.coupon":
+		if e.ComplexityRoot.ArchiveCouponPayload.Coupon == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ArchiveCouponPayload.Coupon(childComplexity), true
+	case "ArchiveCouponPayload.errors":
+		if e.ComplexityRoot.ArchiveCouponPayload.Errors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ArchiveCouponPayload.Errors(childComplexity), true
+
+	case "ArchiveFlashSalePayload.errors":
+		if e.ComplexityRoot.ArchiveFlashSalePayload.Errors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ArchiveFlashSalePayload.Errors(childComplexity), true
+	case "ArchiveFlashSalePayload.flashSale":
+		if e.ComplexityRoot.ArchiveFlashSalePayload.FlashSale == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ArchiveFlashSalePayload.FlashSale(childComplexity), true
+
 	case "ArchiveProductPayload.errors":
 		if e.ComplexityRoot.ArchiveProductPayload.Errors == nil {
 			break
@@ -506,6 +1100,113 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ArchiveProductPayload.Product(childComplexity), true
+
+	case "ArchiveTierPlanPayload.errors":
+		if e.ComplexityRoot.ArchiveTierPlanPayload.Errors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ArchiveTierPlanPayload.Errors(childComplexity), true
+	case "ArchiveTierPlanPayload.tierPlan":
+		if e.ComplexityRoot.ArchiveTierPlanPayload.TierPlan == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ArchiveTierPlanPayload.TierPlan(childComplexity), true
+
+	case "ArchiveTrialOfferPayload.errors":
+		if e.ComplexityRoot.ArchiveTrialOfferPayload.Errors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ArchiveTrialOfferPayload.Errors(childComplexity), true
+	case "ArchiveTrialOfferPayload.trialOffer":
+		if e.ComplexityRoot.ArchiveTrialOfferPayload.TrialOffer == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ArchiveTrialOfferPayload.TrialOffer(childComplexity), true
+
+	case "AuditEntry.action":
+		if e.ComplexityRoot.AuditEntry.Action == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditEntry.Action(childComplexity), true
+	case "AuditEntry.actor":
+		if e.ComplexityRoot.AuditEntry.Actor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditEntry.Actor(childComplexity), true
+	case "AuditEntry.after":
+		if e.ComplexityRoot.AuditEntry.After == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditEntry.After(childComplexity), true
+	case "AuditEntry.before":
+		if e.ComplexityRoot.AuditEntry.Before == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditEntry.Before(childComplexity), true
+	case "AuditEntry.createdAt":
+		if e.ComplexityRoot.AuditEntry.CreatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditEntry.CreatedAt(childComplexity), true
+	case "AuditEntry.id":
+		if e.ComplexityRoot.AuditEntry.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditEntry.ID(childComplexity), true
+	case "AuditEntry.targetId":
+		if e.ComplexityRoot.AuditEntry.TargetID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditEntry.TargetID(childComplexity), true
+
+	case "AuditEntryConnection.edges":
+		if e.ComplexityRoot.AuditEntryConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditEntryConnection.Edges(childComplexity), true
+	case "AuditEntryConnection.nodes":
+		if e.ComplexityRoot.AuditEntryConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditEntryConnection.Nodes(childComplexity), true
+	case "AuditEntryConnection.pageInfo":
+		if e.ComplexityRoot.AuditEntryConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditEntryConnection.PageInfo(childComplexity), true
+	case "AuditEntryConnection.totalCount":
+		if e.ComplexityRoot.AuditEntryConnection.TotalCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditEntryConnection.TotalCount(childComplexity), true
+
+	case "AuditEntryEdge.cursor":
+		if e.ComplexityRoot.AuditEntryEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditEntryEdge.Cursor(childComplexity), true
+	case "AuditEntryEdge.node":
+		if e.ComplexityRoot.AuditEntryEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditEntryEdge.Node(childComplexity), true
 
 	case "Badge.code":
 		if e.ComplexityRoot.Badge.Code == nil {
@@ -545,6 +1246,229 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.BadgeAward.PurchaseID(childComplexity), true
 
+	case "Bundle.choose":
+		if e.ComplexityRoot.Bundle.Choose == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Bundle.Choose(childComplexity), true
+	case "Bundle.components":
+		if e.ComplexityRoot.Bundle.Components == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Bundle.Components(childComplexity), true
+	case "Bundle.createdAt":
+		if e.ComplexityRoot.Bundle.CreatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Bundle.CreatedAt(childComplexity), true
+	case "Bundle.description":
+		if e.ComplexityRoot.Bundle.Description == nil {
+			break
+		}
+
+		args, err := ec.field_Bundle_description_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Bundle.Description(childComplexity, args["languages"].([]string)), true
+	case "Bundle.fixedPrices":
+		if e.ComplexityRoot.Bundle.FixedPrices == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Bundle.FixedPrices(childComplexity), true
+	case "Bundle.id":
+		if e.ComplexityRoot.Bundle.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Bundle.ID(childComplexity), true
+	case "Bundle.kind":
+		if e.ComplexityRoot.Bundle.Kind == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Bundle.Kind(childComplexity), true
+	case "Bundle.leftOut":
+		if e.ComplexityRoot.Bundle.LeftOut == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Bundle.LeftOut(childComplexity), true
+	case "Bundle.name":
+		if e.ComplexityRoot.Bundle.Name == nil {
+			break
+		}
+
+		args, err := ec.field_Bundle_name_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Bundle.Name(childComplexity, args["languages"].([]string)), true
+	case "Bundle.owned":
+		if e.ComplexityRoot.Bundle.Owned == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Bundle.Owned(childComplexity), true
+	case "Bundle.percentOff":
+		if e.ComplexityRoot.Bundle.PercentOff == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Bundle.PercentOff(childComplexity), true
+	case "Bundle.price":
+		if e.ComplexityRoot.Bundle.Price == nil {
+			break
+		}
+
+		args, err := ec.field_Bundle_price_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Bundle.Price(childComplexity, args["currency"].(money.Code)), true
+	case "Bundle.priceHistory":
+		if e.ComplexityRoot.Bundle.PriceHistory == nil {
+			break
+		}
+
+		args, err := ec.field_Bundle_priceHistory_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Bundle.PriceHistory(childComplexity, args["currency"].(money.Code), args["first"].(int)), true
+	case "Bundle.products":
+		if e.ComplexityRoot.Bundle.Products == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Bundle.Products(childComplexity), true
+	case "Bundle.publishFrom":
+		if e.ComplexityRoot.Bundle.PublishFrom == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Bundle.PublishFrom(childComplexity), true
+	case "Bundle.publishUntil":
+		if e.ComplexityRoot.Bundle.PublishUntil == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Bundle.PublishUntil(childComplexity), true
+	case "Bundle.serverTime":
+		if e.ComplexityRoot.Bundle.ServerTime == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Bundle.ServerTime(childComplexity), true
+	case "Bundle.slug":
+		if e.ComplexityRoot.Bundle.Slug == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Bundle.Slug(childComplexity), true
+	case "Bundle.status":
+		if e.ComplexityRoot.Bundle.Status == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Bundle.Status(childComplexity), true
+	case "Bundle.updatedAt":
+		if e.ComplexityRoot.Bundle.UpdatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Bundle.UpdatedAt(childComplexity), true
+	case "Bundle.version":
+		if e.ComplexityRoot.Bundle.Version == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Bundle.Version(childComplexity), true
+
+	case "BundleComponent.bundle":
+		if e.ComplexityRoot.BundleComponent.Bundle == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BundleComponent.Bundle(childComplexity), true
+	case "BundleComponent.product":
+		if e.ComplexityRoot.BundleComponent.Product == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BundleComponent.Product(childComplexity), true
+	case "BundleComponent.quantity":
+		if e.ComplexityRoot.BundleComponent.Quantity == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BundleComponent.Quantity(childComplexity), true
+
+	case "BundleConnection.edges":
+		if e.ComplexityRoot.BundleConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BundleConnection.Edges(childComplexity), true
+	case "BundleConnection.nodes":
+		if e.ComplexityRoot.BundleConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BundleConnection.Nodes(childComplexity), true
+	case "BundleConnection.pageInfo":
+		if e.ComplexityRoot.BundleConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BundleConnection.PageInfo(childComplexity), true
+	case "BundleConnection.totalCount":
+		if e.ComplexityRoot.BundleConnection.TotalCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BundleConnection.TotalCount(childComplexity), true
+
+	case "BundleEdge.cursor":
+		if e.ComplexityRoot.BundleEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BundleEdge.Cursor(childComplexity), true
+	case "BundleEdge.node":
+		if e.ComplexityRoot.BundleEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BundleEdge.Node(childComplexity), true
+
+	case "ChangeOffersPayload.changed":
+		if e.ComplexityRoot.ChangeOffersPayload.Changed == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ChangeOffersPayload.Changed(childComplexity), true
+	case "ChangeOffersPayload.errors":
+		if e.ComplexityRoot.ChangeOffersPayload.Errors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ChangeOffersPayload.Errors(childComplexity), true
+	case "ChangeOffersPayload.results":
+		if e.ComplexityRoot.ChangeOffersPayload.Results == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ChangeOffersPayload.Results(childComplexity), true
+
 	case "CheckoutPayload.errors":
 		if e.ComplexityRoot.CheckoutPayload.Errors == nil {
 			break
@@ -582,6 +1506,235 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.CheckoutPayload.Wallet(childComplexity), true
 
+	case "ConflictError.code":
+		if e.ComplexityRoot.ConflictError.Code == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ConflictError.Code(childComplexity), true
+	case "ConflictError.currentVersion":
+		if e.ComplexityRoot.ConflictError.CurrentVersion == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ConflictError.CurrentVersion(childComplexity), true
+	case "ConflictError.message":
+		if e.ComplexityRoot.ConflictError.Message == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ConflictError.Message(childComplexity), true
+	case "ConflictError.path":
+		if e.ComplexityRoot.ConflictError.Path == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ConflictError.Path(childComplexity), true
+
+	case "Coupon.amounts":
+		if e.ComplexityRoot.Coupon.Amounts == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Coupon.Amounts(childComplexity), true
+	case "Coupon.codeHint":
+		if e.ComplexityRoot.Coupon.CodeHint == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Coupon.CodeHint(childComplexity), true
+	case "Coupon.combines":
+		if e.ComplexityRoot.Coupon.Combines == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Coupon.Combines(childComplexity), true
+	case "Coupon.createdAt":
+		if e.ComplexityRoot.Coupon.CreatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Coupon.CreatedAt(childComplexity), true
+	case "Coupon.endsAt":
+		if e.ComplexityRoot.Coupon.EndsAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Coupon.EndsAt(childComplexity), true
+	case "Coupon.id":
+		if e.ComplexityRoot.Coupon.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Coupon.ID(childComplexity), true
+	case "Coupon.kind":
+		if e.ComplexityRoot.Coupon.Kind == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Coupon.Kind(childComplexity), true
+	case "Coupon.name":
+		if e.ComplexityRoot.Coupon.Name == nil {
+			break
+		}
+
+		args, err := ec.field_Coupon_name_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Coupon.Name(childComplexity, args["languages"].([]string)), true
+	case "Coupon.perShopper":
+		if e.ComplexityRoot.Coupon.PerShopper == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Coupon.PerShopper(childComplexity), true
+	case "Coupon.percentOff":
+		if e.ComplexityRoot.Coupon.PercentOff == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Coupon.PercentOff(childComplexity), true
+	case "Coupon.scope":
+		if e.ComplexityRoot.Coupon.Scope == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Coupon.Scope(childComplexity), true
+	case "Coupon.startsAt":
+		if e.ComplexityRoot.Coupon.StartsAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Coupon.StartsAt(childComplexity), true
+	case "Coupon.status":
+		if e.ComplexityRoot.Coupon.Status == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Coupon.Status(childComplexity), true
+	case "Coupon.stock":
+		if e.ComplexityRoot.Coupon.Stock == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Coupon.Stock(childComplexity), true
+	case "Coupon.updatedAt":
+		if e.ComplexityRoot.Coupon.UpdatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Coupon.UpdatedAt(childComplexity), true
+	case "Coupon.used":
+		if e.ComplexityRoot.Coupon.Used == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Coupon.Used(childComplexity), true
+	case "Coupon.version":
+		if e.ComplexityRoot.Coupon.Version == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Coupon.Version(childComplexity), true
+
+	case "CouponConnection.edges":
+		if e.ComplexityRoot.CouponConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponConnection.Edges(childComplexity), true
+	case "CouponConnection.nodes":
+		if e.ComplexityRoot.CouponConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponConnection.Nodes(childComplexity), true
+	case "CouponConnection.pageInfo":
+		if e.ComplexityRoot.CouponConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponConnection.PageInfo(childComplexity), true
+	case "CouponConnection.totalCount":
+		if e.ComplexityRoot.CouponConnection.TotalCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponConnection.TotalCount(childComplexity), true
+
+	case "CouponEdge.cursor":
+		if e.ComplexityRoot.CouponEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponEdge.Cursor(childComplexity), true
+	case "CouponEdge.node":
+		if e.ComplexityRoot.CouponEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponEdge.Node(childComplexity), true
+
+	case "CouponNotValidError.code":
+		if e.ComplexityRoot.CouponNotValidError.Code == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponNotValidError.Code(childComplexity), true
+	case "CouponNotValidError.message":
+		if e.ComplexityRoot.CouponNotValidError.Message == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponNotValidError.Message(childComplexity), true
+	case "CouponNotValidError.path":
+		if e.ComplexityRoot.CouponNotValidError.Path == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponNotValidError.Path(childComplexity), true
+
+	case "CreateBundlePayload.bundle":
+		if e.ComplexityRoot.CreateBundlePayload.Bundle == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CreateBundlePayload.Bundle(childComplexity), true
+	case "CreateBundlePayload.errors":
+		if e.ComplexityRoot.CreateBundlePayload.Errors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CreateBundlePayload.Errors(childComplexity), true
+
+	case "CreateCouponPayload.coupon":
+		if e.ComplexityRoot.CreateCouponPayload.Coupon == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CreateCouponPayload.Coupon(childComplexity), true
+	case "CreateCouponPayload.errors":
+		if e.ComplexityRoot.CreateCouponPayload.Errors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CreateCouponPayload.Errors(childComplexity), true
+
+	case "CreateFlashSalePayload.errors":
+		if e.ComplexityRoot.CreateFlashSalePayload.Errors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CreateFlashSalePayload.Errors(childComplexity), true
+	case "CreateFlashSalePayload.flashSale":
+		if e.ComplexityRoot.CreateFlashSalePayload.FlashSale == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CreateFlashSalePayload.FlashSale(childComplexity), true
+
 	case "CreateProductPayload.errors":
 		if e.ComplexityRoot.CreateProductPayload.Errors == nil {
 			break
@@ -595,6 +1748,51 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.CreateProductPayload.Product(childComplexity), true
 
+	case "CreateTierPlanPayload.errors":
+		if e.ComplexityRoot.CreateTierPlanPayload.Errors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CreateTierPlanPayload.Errors(childComplexity), true
+	case "CreateTierPlanPayload.tierPlan":
+		if e.ComplexityRoot.CreateTierPlanPayload.TierPlan == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CreateTierPlanPayload.TierPlan(childComplexity), true
+
+	case "CreateTrialOfferPayload.errors":
+		if e.ComplexityRoot.CreateTrialOfferPayload.Errors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CreateTrialOfferPayload.Errors(childComplexity), true
+	case "CreateTrialOfferPayload.trialOffer":
+		if e.ComplexityRoot.CreateTrialOfferPayload.TrialOffer == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CreateTrialOfferPayload.TrialOffer(childComplexity), true
+
+	case "EndFlashSalePayload.errors":
+		if e.ComplexityRoot.EndFlashSalePayload.Errors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.EndFlashSalePayload.Errors(childComplexity), true
+	case "EndFlashSalePayload.flashSale":
+		if e.ComplexityRoot.EndFlashSalePayload.FlashSale == nil {
+			break
+		}
+
+		return e.ComplexityRoot.EndFlashSalePayload.FlashSale(childComplexity), true
+
+	case "Entitlement.expiresAt":
+		if e.ComplexityRoot.Entitlement.ExpiresAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Entitlement.ExpiresAt(childComplexity), true
 	case "Entitlement.grantedAt":
 		if e.ComplexityRoot.Entitlement.GrantedAt == nil {
 			break
@@ -637,6 +1835,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Entitlement.Status(childComplexity), true
+	case "Entitlement.trial":
+		if e.ComplexityRoot.Entitlement.Trial == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Entitlement.Trial(childComplexity), true
 	case "Entitlement.units":
 		if e.ComplexityRoot.Entitlement.Units == nil {
 			break
@@ -681,6 +1885,181 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.EntitlementEdge.Node(childComplexity), true
+
+	case "FlashSale.createdAt":
+		if e.ComplexityRoot.FlashSale.CreatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FlashSale.CreatedAt(childComplexity), true
+	case "FlashSale.currentWindow":
+		if e.ComplexityRoot.FlashSale.CurrentWindow == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FlashSale.CurrentWindow(childComplexity), true
+	case "FlashSale.description":
+		if e.ComplexityRoot.FlashSale.Description == nil {
+			break
+		}
+
+		args, err := ec.field_FlashSale_description_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.FlashSale.Description(childComplexity, args["languages"].([]string)), true
+	case "FlashSale.endedAt":
+		if e.ComplexityRoot.FlashSale.EndedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FlashSale.EndedAt(childComplexity), true
+	case "FlashSale.endsAt":
+		if e.ComplexityRoot.FlashSale.EndsAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FlashSale.EndsAt(childComplexity), true
+	case "FlashSale.fixedPrices":
+		if e.ComplexityRoot.FlashSale.FixedPrices == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FlashSale.FixedPrices(childComplexity), true
+	case "FlashSale.id":
+		if e.ComplexityRoot.FlashSale.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FlashSale.ID(childComplexity), true
+	case "FlashSale.kind":
+		if e.ComplexityRoot.FlashSale.Kind == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FlashSale.Kind(childComplexity), true
+	case "FlashSale.name":
+		if e.ComplexityRoot.FlashSale.Name == nil {
+			break
+		}
+
+		args, err := ec.field_FlashSale_name_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.FlashSale.Name(childComplexity, args["languages"].([]string)), true
+	case "FlashSale.perShopper":
+		if e.ComplexityRoot.FlashSale.PerShopper == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FlashSale.PerShopper(childComplexity), true
+	case "FlashSale.percentOff":
+		if e.ComplexityRoot.FlashSale.PercentOff == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FlashSale.PercentOff(childComplexity), true
+	case "FlashSale.recurrence":
+		if e.ComplexityRoot.FlashSale.Recurrence == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FlashSale.Recurrence(childComplexity), true
+	case "FlashSale.remaining":
+		if e.ComplexityRoot.FlashSale.Remaining == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FlashSale.Remaining(childComplexity), true
+	case "FlashSale.scope":
+		if e.ComplexityRoot.FlashSale.Scope == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FlashSale.Scope(childComplexity), true
+	case "FlashSale.serverTime":
+		if e.ComplexityRoot.FlashSale.ServerTime == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FlashSale.ServerTime(childComplexity), true
+	case "FlashSale.sold":
+		if e.ComplexityRoot.FlashSale.Sold == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FlashSale.Sold(childComplexity), true
+	case "FlashSale.startsAt":
+		if e.ComplexityRoot.FlashSale.StartsAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FlashSale.StartsAt(childComplexity), true
+	case "FlashSale.status":
+		if e.ComplexityRoot.FlashSale.Status == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FlashSale.Status(childComplexity), true
+	case "FlashSale.stock":
+		if e.ComplexityRoot.FlashSale.Stock == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FlashSale.Stock(childComplexity), true
+	case "FlashSale.updatedAt":
+		if e.ComplexityRoot.FlashSale.UpdatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FlashSale.UpdatedAt(childComplexity), true
+	case "FlashSale.version":
+		if e.ComplexityRoot.FlashSale.Version == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FlashSale.Version(childComplexity), true
+
+	case "FlashSaleConnection.edges":
+		if e.ComplexityRoot.FlashSaleConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FlashSaleConnection.Edges(childComplexity), true
+	case "FlashSaleConnection.nodes":
+		if e.ComplexityRoot.FlashSaleConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FlashSaleConnection.Nodes(childComplexity), true
+	case "FlashSaleConnection.pageInfo":
+		if e.ComplexityRoot.FlashSaleConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FlashSaleConnection.PageInfo(childComplexity), true
+	case "FlashSaleConnection.totalCount":
+		if e.ComplexityRoot.FlashSaleConnection.TotalCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FlashSaleConnection.TotalCount(childComplexity), true
+
+	case "FlashSaleEdge.cursor":
+		if e.ComplexityRoot.FlashSaleEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FlashSaleEdge.Cursor(childComplexity), true
+	case "FlashSaleEdge.node":
+		if e.ComplexityRoot.FlashSaleEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FlashSaleEdge.Node(childComplexity), true
 
 	case "GeneralError.code":
 		if e.ComplexityRoot.GeneralError.Code == nil {
@@ -776,6 +2155,62 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.InvalidInputError.Path(childComplexity), true
 
+	case "LeftOut.product":
+		if e.ComplexityRoot.LeftOut.Product == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LeftOut.Product(childComplexity), true
+	case "LeftOut.reason":
+		if e.ComplexityRoot.LeftOut.Reason == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LeftOut.Reason(childComplexity), true
+
+	case "LimitReachedError.code":
+		if e.ComplexityRoot.LimitReachedError.Code == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LimitReachedError.Code(childComplexity), true
+	case "LimitReachedError.limit":
+		if e.ComplexityRoot.LimitReachedError.Limit == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LimitReachedError.Limit(childComplexity), true
+	case "LimitReachedError.message":
+		if e.ComplexityRoot.LimitReachedError.Message == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LimitReachedError.Message(childComplexity), true
+	case "LimitReachedError.path":
+		if e.ComplexityRoot.LimitReachedError.Path == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LimitReachedError.Path(childComplexity), true
+	case "LimitReachedError.quote":
+		if e.ComplexityRoot.LimitReachedError.Quote == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LimitReachedError.Quote(childComplexity), true
+	case "LimitReachedError.resetsAt":
+		if e.ComplexityRoot.LimitReachedError.ResetsAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LimitReachedError.ResetsAt(childComplexity), true
+	case "LimitReachedError.used":
+		if e.ComplexityRoot.LimitReachedError.Used == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LimitReachedError.Used(childComplexity), true
+
 	case "Media.alt":
 		if e.ComplexityRoot.Media.Alt == nil {
 			break
@@ -819,6 +2254,39 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.AdjustWallet(childComplexity, args["input"].(model.AdjustWalletInput)), true
+	case "Mutation.archiveBundle":
+		if e.ComplexityRoot.Mutation.ArchiveBundle == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_archiveBundle_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ArchiveBundle(childComplexity, args["input"].(model.ArchiveOfferInput)), true
+	case "Mutation.archiveCoupon":
+		if e.ComplexityRoot.Mutation.ArchiveCoupon == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_archiveCoupon_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ArchiveCoupon(childComplexity, args["input"].(model.ArchiveOfferInput)), true
+	case "Mutation.archiveFlashSale":
+		if e.ComplexityRoot.Mutation.ArchiveFlashSale == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_archiveFlashSale_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ArchiveFlashSale(childComplexity, args["input"].(model.ArchiveOfferInput)), true
 	case "Mutation.archiveProduct":
 		if e.ComplexityRoot.Mutation.ArchiveProduct == nil {
 			break
@@ -830,6 +2298,39 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.ArchiveProduct(childComplexity, args["input"].(model.ArchiveProductInput)), true
+	case "Mutation.archiveTierPlan":
+		if e.ComplexityRoot.Mutation.ArchiveTierPlan == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_archiveTierPlan_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ArchiveTierPlan(childComplexity, args["input"].(model.ArchiveOfferInput)), true
+	case "Mutation.archiveTrialOffer":
+		if e.ComplexityRoot.Mutation.ArchiveTrialOffer == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_archiveTrialOffer_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ArchiveTrialOffer(childComplexity, args["input"].(model.ArchiveOfferInput)), true
+	case "Mutation.changeOffers":
+		if e.ComplexityRoot.Mutation.ChangeOffers == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_changeOffers_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ChangeOffers(childComplexity, args["input"].(model.ChangeOffersInput)), true
 	case "Mutation.checkout":
 		if e.ComplexityRoot.Mutation.Checkout == nil {
 			break
@@ -841,6 +2342,39 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.Checkout(childComplexity, args["input"].(model.CheckoutInput)), true
+	case "Mutation.createBundle":
+		if e.ComplexityRoot.Mutation.CreateBundle == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_createBundle_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.CreateBundle(childComplexity, args["input"].(model.CreateBundleInput)), true
+	case "Mutation.createCoupon":
+		if e.ComplexityRoot.Mutation.CreateCoupon == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_createCoupon_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.CreateCoupon(childComplexity, args["input"].(model.CreateCouponInput)), true
+	case "Mutation.createFlashSale":
+		if e.ComplexityRoot.Mutation.CreateFlashSale == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_createFlashSale_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.CreateFlashSale(childComplexity, args["input"].(model.CreateFlashSaleInput)), true
 	case "Mutation.createProduct":
 		if e.ComplexityRoot.Mutation.CreateProduct == nil {
 			break
@@ -852,6 +2386,39 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.CreateProduct(childComplexity, args["input"].(model.CreateProductInput)), true
+	case "Mutation.createTierPlan":
+		if e.ComplexityRoot.Mutation.CreateTierPlan == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_createTierPlan_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.CreateTierPlan(childComplexity, args["input"].(model.CreateTierPlanInput)), true
+	case "Mutation.createTrialOffer":
+		if e.ComplexityRoot.Mutation.CreateTrialOffer == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_createTrialOffer_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.CreateTrialOffer(childComplexity, args["input"].(model.CreateTrialOfferInput)), true
+	case "Mutation.endFlashSale":
+		if e.ComplexityRoot.Mutation.EndFlashSale == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_endFlashSale_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.EndFlashSale(childComplexity, args["input"].(model.EndFlashSaleInput)), true
 	case "Mutation.topUpWallet":
 		if e.ComplexityRoot.Mutation.TopUpWallet == nil {
 			break
@@ -863,6 +2430,39 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.TopUpWallet(childComplexity, args["input"].(model.TopUpWalletInput)), true
+	case "Mutation.updateBundle":
+		if e.ComplexityRoot.Mutation.UpdateBundle == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_updateBundle_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.UpdateBundle(childComplexity, args["input"].(model.UpdateBundleInput)), true
+	case "Mutation.updateCoupon":
+		if e.ComplexityRoot.Mutation.UpdateCoupon == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_updateCoupon_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.UpdateCoupon(childComplexity, args["input"].(model.UpdateCouponInput)), true
+	case "Mutation.updateFlashSale":
+		if e.ComplexityRoot.Mutation.UpdateFlashSale == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_updateFlashSale_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.UpdateFlashSale(childComplexity, args["input"].(model.UpdateFlashSaleInput)), true
 	case "Mutation.updateProduct":
 		if e.ComplexityRoot.Mutation.UpdateProduct == nil {
 			break
@@ -874,7 +2474,46 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.UpdateProduct(childComplexity, args["input"].(model.UpdateProductInput)), true
+	case "Mutation.updateTierPlan":
+		if e.ComplexityRoot.Mutation.UpdateTierPlan == nil {
+			break
+		}
 
+		args, err := ec.field_Mutation_updateTierPlan_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.UpdateTierPlan(childComplexity, args["input"].(model.UpdateTierPlanInput)), true
+	case "Mutation.updateTrialOffer":
+		if e.ComplexityRoot.Mutation.UpdateTrialOffer == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_updateTrialOffer_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.UpdateTrialOffer(childComplexity, args["input"].(model.UpdateTrialOfferInput)), true
+	case "Mutation.useEntitlement":
+		if e.ComplexityRoot.Mutation.UseEntitlement == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_useEntitlement_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.UseEntitlement(childComplexity, args["input"].(model.UseEntitlementInput)), true
+
+	case "NotAvailableError.bundle":
+		if e.ComplexityRoot.NotAvailableError.Bundle == nil {
+			break
+		}
+
+		return e.ComplexityRoot.NotAvailableError.Bundle(childComplexity), true
 	case "NotAvailableError.code":
 		if e.ComplexityRoot.NotAvailableError.Code == nil {
 			break
@@ -899,6 +2538,136 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.NotAvailableError.Product(childComplexity), true
+	case "NotAvailableError.trialOffer":
+		if e.ComplexityRoot.NotAvailableError.TrialOffer == nil {
+			break
+		}
+
+		return e.ComplexityRoot.NotAvailableError.TrialOffer(childComplexity), true
+
+	case "OfferChangeResult.errors":
+		if e.ComplexityRoot.OfferChangeResult.Errors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OfferChangeResult.Errors(childComplexity), true
+	case "OfferChangeResult.node":
+		if e.ComplexityRoot.OfferChangeResult.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OfferChangeResult.Node(childComplexity), true
+
+	case "OfferConflict.contenders":
+		if e.ComplexityRoot.OfferConflict.Contenders == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OfferConflict.Contenders(childComplexity), true
+	case "OfferConflict.endsAt":
+		if e.ComplexityRoot.OfferConflict.EndsAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OfferConflict.EndsAt(childComplexity), true
+	case "OfferConflict.product":
+		if e.ComplexityRoot.OfferConflict.Product == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OfferConflict.Product(childComplexity), true
+	case "OfferConflict.startsAt":
+		if e.ComplexityRoot.OfferConflict.StartsAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OfferConflict.StartsAt(childComplexity), true
+
+	case "OfferContender.offer":
+		if e.ComplexityRoot.OfferContender.Offer == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OfferContender.Offer(childComplexity), true
+	case "OfferContender.price":
+		if e.ComplexityRoot.OfferContender.Price == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OfferContender.Price(childComplexity), true
+	case "OfferContender.wins":
+		if e.ComplexityRoot.OfferContender.Wins == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OfferContender.Wins(childComplexity), true
+
+	case "OfferNotApplied.kind":
+		if e.ComplexityRoot.OfferNotApplied.Kind == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OfferNotApplied.Kind(childComplexity), true
+	case "OfferNotApplied.label":
+		if e.ComplexityRoot.OfferNotApplied.Label == nil {
+			break
+		}
+
+		args, err := ec.field_OfferNotApplied_label_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.OfferNotApplied.Label(childComplexity, args["languages"].([]string)), true
+	case "OfferNotApplied.message":
+		if e.ComplexityRoot.OfferNotApplied.Message == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OfferNotApplied.Message(childComplexity), true
+	case "OfferNotApplied.path":
+		if e.ComplexityRoot.OfferNotApplied.Path == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OfferNotApplied.Path(childComplexity), true
+	case "OfferNotApplied.reason":
+		if e.ComplexityRoot.OfferNotApplied.Reason == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OfferNotApplied.Reason(childComplexity), true
+	case "OfferNotApplied.source":
+		if e.ComplexityRoot.OfferNotApplied.Source == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OfferNotApplied.Source(childComplexity), true
+
+	case "OfferScope.bundles":
+		if e.ComplexityRoot.OfferScope.Bundles == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OfferScope.Bundles(childComplexity), true
+	case "OfferScope.categories":
+		if e.ComplexityRoot.OfferScope.Categories == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OfferScope.Categories(childComplexity), true
+	case "OfferScope.products":
+		if e.ComplexityRoot.OfferScope.Products == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OfferScope.Products(childComplexity), true
+	case "OfferScope.tags":
+		if e.ComplexityRoot.OfferScope.Tags == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OfferScope.Tags(childComplexity), true
 
 	case "OverloadedError.code":
 		if e.ComplexityRoot.OverloadedError.Code == nil {
@@ -950,18 +2719,84 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.PageInfo.StartCursor(childComplexity), true
 
+	case "Price.adjustments":
+		if e.ComplexityRoot.Price.Adjustments == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Price.Adjustments(childComplexity), true
 	case "Price.current":
 		if e.ComplexityRoot.Price.Current == nil {
 			break
 		}
 
 		return e.ComplexityRoot.Price.Current(childComplexity), true
+	case "Price.flashSale":
+		if e.ComplexityRoot.Price.FlashSale == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Price.FlashSale(childComplexity), true
 	case "Price.list":
 		if e.ComplexityRoot.Price.List == nil {
 			break
 		}
 
 		return e.ComplexityRoot.Price.List(childComplexity), true
+	case "Price.lowestLast30Days":
+		if e.ComplexityRoot.Price.LowestLast30Days == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Price.LowestLast30Days(childComplexity), true
+	case "Price.notApplied":
+		if e.ComplexityRoot.Price.NotApplied == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Price.NotApplied(childComplexity), true
+	case "Price.until":
+		if e.ComplexityRoot.Price.Until == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Price.Until(childComplexity), true
+
+	case "PriceAdjustment.amount":
+		if e.ComplexityRoot.PriceAdjustment.Amount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PriceAdjustment.Amount(childComplexity), true
+	case "PriceAdjustment.kind":
+		if e.ComplexityRoot.PriceAdjustment.Kind == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PriceAdjustment.Kind(childComplexity), true
+	case "PriceAdjustment.label":
+		if e.ComplexityRoot.PriceAdjustment.Label == nil {
+			break
+		}
+
+		args, err := ec.field_PriceAdjustment_label_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.PriceAdjustment.Label(childComplexity, args["languages"].([]string)), true
+	case "PriceAdjustment.source":
+		if e.ComplexityRoot.PriceAdjustment.Source == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PriceAdjustment.Source(childComplexity), true
+	case "PriceAdjustment.unitsApplied":
+		if e.ComplexityRoot.PriceAdjustment.UnitsApplied == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PriceAdjustment.UnitsApplied(childComplexity), true
 
 	case "PriceChangedError.code":
 		if e.ComplexityRoot.PriceChangedError.Code == nil {
@@ -988,6 +2823,25 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.PriceChangedError.Quote(childComplexity), true
 
+	case "PriceStep.price":
+		if e.ComplexityRoot.PriceStep.Price == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PriceStep.Price(childComplexity), true
+	case "PriceStep.since":
+		if e.ComplexityRoot.PriceStep.Since == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PriceStep.Since(childComplexity), true
+
+	case "Product.bundles":
+		if e.ComplexityRoot.Product.Bundles == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Product.Bundles(childComplexity), true
 	case "Product.categories":
 		if e.ComplexityRoot.Product.Categories == nil {
 			break
@@ -1069,6 +2923,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Product.Price(childComplexity, args["currency"].(money.Code)), true
+	case "Product.priceHistory":
+		if e.ComplexityRoot.Product.PriceHistory == nil {
+			break
+		}
+
+		args, err := ec.field_Product_priceHistory_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Product.PriceHistory(childComplexity, args["currency"].(money.Code), args["first"].(int)), true
 	case "Product.prices":
 		if e.ComplexityRoot.Product.Prices == nil {
 			break
@@ -1111,6 +2976,18 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Product.Tags(childComplexity), true
+	case "Product.tierPlan":
+		if e.ComplexityRoot.Product.TierPlan == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Product.TierPlan(childComplexity), true
+	case "Product.trialOffers":
+		if e.ComplexityRoot.Product.TrialOffers == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Product.TrialOffers(childComplexity), true
 	case "Product.units":
 		if e.ComplexityRoot.Product.Units == nil {
 			break
@@ -1267,6 +3144,18 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.PurchaseEdge.Node(childComplexity), true
 
+	case "PurchaseLine.adjustments":
+		if e.ComplexityRoot.PurchaseLine.Adjustments == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PurchaseLine.Adjustments(childComplexity), true
+	case "PurchaseLine.bundle":
+		if e.ComplexityRoot.PurchaseLine.Bundle == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PurchaseLine.Bundle(childComplexity), true
 	case "PurchaseLine.kind":
 		if e.ComplexityRoot.PurchaseLine.Kind == nil {
 			break
@@ -1308,6 +3197,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.PurchaseLine.Total(childComplexity), true
+	case "PurchaseLine.trialOffer":
+		if e.ComplexityRoot.PurchaseLine.TrialOffer == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PurchaseLine.TrialOffer(childComplexity), true
 	case "PurchaseLine.unitPrice":
 		if e.ComplexityRoot.PurchaseLine.UnitPrice == nil {
 			break
@@ -1340,6 +3235,73 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.PurchaseRewards.PointsEarned(childComplexity), true
 
+	case "Query.auditEntries":
+		if e.ComplexityRoot.Query.AuditEntries == nil {
+			break
+		}
+
+		args, err := ec.field_Query_auditEntries_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.AuditEntries(childComplexity, args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string), args["filter"].(*model.AuditFilter)), true
+	case "Query.bundle":
+		if e.ComplexityRoot.Query.Bundle == nil {
+			break
+		}
+
+		args, err := ec.field_Query_bundle_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.Bundle(childComplexity, args["id"].(*string), args["slug"].(*string)), true
+	case "Query.bundles":
+		if e.ComplexityRoot.Query.Bundles == nil {
+			break
+		}
+
+		args, err := ec.field_Query_bundles_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.Bundles(childComplexity, args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string), args["filter"].(*model.OfferFilter)), true
+	case "Query.coupons":
+		if e.ComplexityRoot.Query.Coupons == nil {
+			break
+		}
+
+		args, err := ec.field_Query_coupons_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.Coupons(childComplexity, args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string), args["filter"].(*model.OfferFilter)), true
+	case "Query.flashSale":
+		if e.ComplexityRoot.Query.FlashSale == nil {
+			break
+		}
+
+		args, err := ec.field_Query_flashSale_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.FlashSale(childComplexity, args["id"].(string)), true
+	case "Query.flashSales":
+		if e.ComplexityRoot.Query.FlashSales == nil {
+			break
+		}
+
+		args, err := ec.field_Query_flashSales_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.FlashSales(childComplexity, args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string), args["status"].([]model.FlashSaleStatus)), true
+
 	case "Query.node":
 		if e.ComplexityRoot.Query.Node == nil {
 			break
@@ -1362,6 +3324,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.Nodes(childComplexity, args["ids"].([]string)), true
+	case "Query.offerConflicts":
+		if e.ComplexityRoot.Query.OfferConflicts == nil {
+			break
+		}
+
+		args, err := ec.field_Query_offerConflicts_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.OfferConflicts(childComplexity, args["currency"].(money.Code), args["from"].(*time.Time), args["until"].(*time.Time)), true
 	case "Query.product":
 		if e.ComplexityRoot.Query.Product == nil {
 			break
@@ -1394,13 +3367,35 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Query.Quote(childComplexity, args["input"].(model.QuoteInput)), true
+		return e.ComplexityRoot.Query.Quote(childComplexity, args["input"].(model.QuoteInput), args["at"].(*time.Time), args["as"].(*string)), true
 	case "Query.serverTime":
 		if e.ComplexityRoot.Query.ServerTime == nil {
 			break
 		}
 
 		return e.ComplexityRoot.Query.ServerTime(childComplexity), true
+	case "Query.tierPlans":
+		if e.ComplexityRoot.Query.TierPlans == nil {
+			break
+		}
+
+		args, err := ec.field_Query_tierPlans_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.TierPlans(childComplexity, args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string), args["filter"].(*model.OfferFilter)), true
+	case "Query.trialOffers":
+		if e.ComplexityRoot.Query.TrialOffers == nil {
+			break
+		}
+
+		args, err := ec.field_Query_trialOffers_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.TrialOffers(childComplexity, args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string), args["filter"].(*model.OfferFilter)), true
 	case "Query.viewer":
 		if e.ComplexityRoot.Query.Viewer == nil {
 			break
@@ -1426,6 +3421,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Quote.Lines(childComplexity), true
+	case "Quote.notApplied":
+		if e.ComplexityRoot.Quote.NotApplied == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Quote.NotApplied(childComplexity), true
 	case "Quote.rewards":
 		if e.ComplexityRoot.Quote.Rewards == nil {
 			break
@@ -1463,18 +3464,36 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Quote.Total(childComplexity), true
 
+	case "QuoteLine.adjustments":
+		if e.ComplexityRoot.QuoteLine.Adjustments == nil {
+			break
+		}
+
+		return e.ComplexityRoot.QuoteLine.Adjustments(childComplexity), true
 	case "QuoteLine.item":
 		if e.ComplexityRoot.QuoteLine.Item == nil {
 			break
 		}
 
 		return e.ComplexityRoot.QuoteLine.Item(childComplexity), true
+	case "QuoteLine.leftOut":
+		if e.ComplexityRoot.QuoteLine.LeftOut == nil {
+			break
+		}
+
+		return e.ComplexityRoot.QuoteLine.LeftOut(childComplexity), true
 	case "QuoteLine.listPrice":
 		if e.ComplexityRoot.QuoteLine.ListPrice == nil {
 			break
 		}
 
 		return e.ComplexityRoot.QuoteLine.ListPrice(childComplexity), true
+	case "QuoteLine.parts":
+		if e.ComplexityRoot.QuoteLine.Parts == nil {
+			break
+		}
+
+		return e.ComplexityRoot.QuoteLine.Parts(childComplexity), true
 	case "QuoteLine.quantity":
 		if e.ComplexityRoot.QuoteLine.Quantity == nil {
 			break
@@ -1493,6 +3512,37 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.QuoteLine.UnitPrice(childComplexity), true
+
+	case "QuotePart.adjustments":
+		if e.ComplexityRoot.QuotePart.Adjustments == nil {
+			break
+		}
+
+		return e.ComplexityRoot.QuotePart.Adjustments(childComplexity), true
+	case "QuotePart.listPrice":
+		if e.ComplexityRoot.QuotePart.ListPrice == nil {
+			break
+		}
+
+		return e.ComplexityRoot.QuotePart.ListPrice(childComplexity), true
+	case "QuotePart.product":
+		if e.ComplexityRoot.QuotePart.Product == nil {
+			break
+		}
+
+		return e.ComplexityRoot.QuotePart.Product(childComplexity), true
+	case "QuotePart.quantity":
+		if e.ComplexityRoot.QuotePart.Quantity == nil {
+			break
+		}
+
+		return e.ComplexityRoot.QuotePart.Quantity(childComplexity), true
+	case "QuotePart.total":
+		if e.ComplexityRoot.QuotePart.Total == nil {
+			break
+		}
+
+		return e.ComplexityRoot.QuotePart.Total(childComplexity), true
 
 	case "RateLimitStatus.limit":
 		if e.ComplexityRoot.RateLimitStatus.Limit == nil {
@@ -1544,6 +3594,31 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.RateLimitedError.RetryAfterMs(childComplexity), true
 
+	case "Recurrence.from":
+		if e.ComplexityRoot.Recurrence.From == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Recurrence.From(childComplexity), true
+	case "Recurrence.timeZone":
+		if e.ComplexityRoot.Recurrence.TimeZone == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Recurrence.TimeZone(childComplexity), true
+	case "Recurrence.until":
+		if e.ComplexityRoot.Recurrence.Until == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Recurrence.Until(childComplexity), true
+	case "Recurrence.weekdays":
+		if e.ComplexityRoot.Recurrence.Weekdays == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Recurrence.Weekdays(childComplexity), true
+
 	case "RewardPreview.badges":
 		if e.ComplexityRoot.RewardPreview.Badges == nil {
 			break
@@ -1569,6 +3644,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Rewards.Points(childComplexity), true
+
+	case "SaleWindow.endsAt":
+		if e.ComplexityRoot.SaleWindow.EndsAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SaleWindow.EndsAt(childComplexity), true
+	case "SaleWindow.startsAt":
+		if e.ComplexityRoot.SaleWindow.StartsAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SaleWindow.StartsAt(childComplexity), true
 
 	case "Shopper.createdAt":
 		if e.ComplexityRoot.Shopper.CreatedAt == nil {
@@ -1627,6 +3715,184 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Shopper.Wallets(childComplexity), true
+
+	case "SoldOutError.code":
+		if e.ComplexityRoot.SoldOutError.Code == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SoldOutError.Code(childComplexity), true
+	case "SoldOutError.flashSale":
+		if e.ComplexityRoot.SoldOutError.FlashSale == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SoldOutError.FlashSale(childComplexity), true
+	case "SoldOutError.message":
+		if e.ComplexityRoot.SoldOutError.Message == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SoldOutError.Message(childComplexity), true
+	case "SoldOutError.path":
+		if e.ComplexityRoot.SoldOutError.Path == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SoldOutError.Path(childComplexity), true
+	case "SoldOutError.quote":
+		if e.ComplexityRoot.SoldOutError.Quote == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SoldOutError.Quote(childComplexity), true
+	case "SoldOutError.remaining":
+		if e.ComplexityRoot.SoldOutError.Remaining == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SoldOutError.Remaining(childComplexity), true
+
+	case "Subscription.flashSale":
+		if e.ComplexityRoot.Subscription.FlashSale == nil {
+			break
+		}
+
+		args, err := ec.field_Subscription_flashSale_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Subscription.FlashSale(childComplexity, args["id"].(string)), true
+
+	case "Tier.from":
+		if e.ComplexityRoot.Tier.From == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Tier.From(childComplexity), true
+	case "Tier.prices":
+		if e.ComplexityRoot.Tier.Prices == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Tier.Prices(childComplexity), true
+	case "Tier.upTo":
+		if e.ComplexityRoot.Tier.UpTo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Tier.UpTo(childComplexity), true
+
+	case "TierPlan.createdAt":
+		if e.ComplexityRoot.TierPlan.CreatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TierPlan.CreatedAt(childComplexity), true
+	case "TierPlan.endsAt":
+		if e.ComplexityRoot.TierPlan.EndsAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TierPlan.EndsAt(childComplexity), true
+	case "TierPlan.id":
+		if e.ComplexityRoot.TierPlan.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TierPlan.ID(childComplexity), true
+	case "TierPlan.mode":
+		if e.ComplexityRoot.TierPlan.Mode == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TierPlan.Mode(childComplexity), true
+	case "TierPlan.name":
+		if e.ComplexityRoot.TierPlan.Name == nil {
+			break
+		}
+
+		args, err := ec.field_TierPlan_name_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.TierPlan.Name(childComplexity, args["languages"].([]string)), true
+	case "TierPlan.product":
+		if e.ComplexityRoot.TierPlan.Product == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TierPlan.Product(childComplexity), true
+	case "TierPlan.startsAt":
+		if e.ComplexityRoot.TierPlan.StartsAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TierPlan.StartsAt(childComplexity), true
+	case "TierPlan.status":
+		if e.ComplexityRoot.TierPlan.Status == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TierPlan.Status(childComplexity), true
+	case "TierPlan.tiers":
+		if e.ComplexityRoot.TierPlan.Tiers == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TierPlan.Tiers(childComplexity), true
+	case "TierPlan.updatedAt":
+		if e.ComplexityRoot.TierPlan.UpdatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TierPlan.UpdatedAt(childComplexity), true
+	case "TierPlan.version":
+		if e.ComplexityRoot.TierPlan.Version == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TierPlan.Version(childComplexity), true
+
+	case "TierPlanConnection.edges":
+		if e.ComplexityRoot.TierPlanConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TierPlanConnection.Edges(childComplexity), true
+	case "TierPlanConnection.nodes":
+		if e.ComplexityRoot.TierPlanConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TierPlanConnection.Nodes(childComplexity), true
+	case "TierPlanConnection.pageInfo":
+		if e.ComplexityRoot.TierPlanConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TierPlanConnection.PageInfo(childComplexity), true
+	case "TierPlanConnection.totalCount":
+		if e.ComplexityRoot.TierPlanConnection.TotalCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TierPlanConnection.TotalCount(childComplexity), true
+
+	case "TierPlanEdge.cursor":
+		if e.ComplexityRoot.TierPlanEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TierPlanEdge.Cursor(childComplexity), true
+	case "TierPlanEdge.node":
+		if e.ComplexityRoot.TierPlanEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TierPlanEdge.Node(childComplexity), true
 
 	case "TopUpWalletPayload.errors":
 		if e.ComplexityRoot.TopUpWalletPayload.Errors == nil {
@@ -1734,6 +4000,226 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.TransferEdge.Node(childComplexity), true
 
+	case "TrialOffer.createdAt":
+		if e.ComplexityRoot.TrialOffer.CreatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TrialOffer.CreatedAt(childComplexity), true
+	case "TrialOffer.description":
+		if e.ComplexityRoot.TrialOffer.Description == nil {
+			break
+		}
+
+		args, err := ec.field_TrialOffer_description_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.TrialOffer.Description(childComplexity, args["languages"].([]string)), true
+	case "TrialOffer.durationHours":
+		if e.ComplexityRoot.TrialOffer.DurationHours == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TrialOffer.DurationHours(childComplexity), true
+	case "TrialOffer.graceHours":
+		if e.ComplexityRoot.TrialOffer.GraceHours == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TrialOffer.GraceHours(childComplexity), true
+	case "TrialOffer.id":
+		if e.ComplexityRoot.TrialOffer.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TrialOffer.ID(childComplexity), true
+	case "TrialOffer.name":
+		if e.ComplexityRoot.TrialOffer.Name == nil {
+			break
+		}
+
+		args, err := ec.field_TrialOffer_name_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.TrialOffer.Name(childComplexity, args["languages"].([]string)), true
+	case "TrialOffer.owned":
+		if e.ComplexityRoot.TrialOffer.Owned == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TrialOffer.Owned(childComplexity), true
+	case "TrialOffer.price":
+		if e.ComplexityRoot.TrialOffer.Price == nil {
+			break
+		}
+
+		args, err := ec.field_TrialOffer_price_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.TrialOffer.Price(childComplexity, args["currency"].(money.Code)), true
+	case "TrialOffer.product":
+		if e.ComplexityRoot.TrialOffer.Product == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TrialOffer.Product(childComplexity), true
+	case "TrialOffer.publishFrom":
+		if e.ComplexityRoot.TrialOffer.PublishFrom == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TrialOffer.PublishFrom(childComplexity), true
+	case "TrialOffer.publishUntil":
+		if e.ComplexityRoot.TrialOffer.PublishUntil == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TrialOffer.PublishUntil(childComplexity), true
+	case "TrialOffer.serverTime":
+		if e.ComplexityRoot.TrialOffer.ServerTime == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TrialOffer.ServerTime(childComplexity), true
+	case "TrialOffer.status":
+		if e.ComplexityRoot.TrialOffer.Status == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TrialOffer.Status(childComplexity), true
+	case "TrialOffer.updatedAt":
+		if e.ComplexityRoot.TrialOffer.UpdatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TrialOffer.UpdatedAt(childComplexity), true
+	case "TrialOffer.used":
+		if e.ComplexityRoot.TrialOffer.Used == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TrialOffer.Used(childComplexity), true
+	case "TrialOffer.uses":
+		if e.ComplexityRoot.TrialOffer.Uses == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TrialOffer.Uses(childComplexity), true
+	case "TrialOffer.version":
+		if e.ComplexityRoot.TrialOffer.Version == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TrialOffer.Version(childComplexity), true
+
+	case "TrialOfferConnection.edges":
+		if e.ComplexityRoot.TrialOfferConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TrialOfferConnection.Edges(childComplexity), true
+	case "TrialOfferConnection.nodes":
+		if e.ComplexityRoot.TrialOfferConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TrialOfferConnection.Nodes(childComplexity), true
+	case "TrialOfferConnection.pageInfo":
+		if e.ComplexityRoot.TrialOfferConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TrialOfferConnection.PageInfo(childComplexity), true
+	case "TrialOfferConnection.totalCount":
+		if e.ComplexityRoot.TrialOfferConnection.TotalCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TrialOfferConnection.TotalCount(childComplexity), true
+
+	case "TrialOfferEdge.cursor":
+		if e.ComplexityRoot.TrialOfferEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TrialOfferEdge.Cursor(childComplexity), true
+	case "TrialOfferEdge.node":
+		if e.ComplexityRoot.TrialOfferEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TrialOfferEdge.Node(childComplexity), true
+
+	case "TrialUsedError.code":
+		if e.ComplexityRoot.TrialUsedError.Code == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TrialUsedError.Code(childComplexity), true
+	case "TrialUsedError.message":
+		if e.ComplexityRoot.TrialUsedError.Message == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TrialUsedError.Message(childComplexity), true
+	case "TrialUsedError.path":
+		if e.ComplexityRoot.TrialUsedError.Path == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TrialUsedError.Path(childComplexity), true
+	case "TrialUsedError.trialOffer":
+		if e.ComplexityRoot.TrialUsedError.TrialOffer == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TrialUsedError.TrialOffer(childComplexity), true
+
+	case "UpdateBundlePayload.bundle":
+		if e.ComplexityRoot.UpdateBundlePayload.Bundle == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UpdateBundlePayload.Bundle(childComplexity), true
+	case "UpdateBundlePayload.errors":
+		if e.ComplexityRoot.UpdateBundlePayload.Errors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UpdateBundlePayload.Errors(childComplexity), true
+
+	case "UpdateCouponPayload.coupon":
+		if e.ComplexityRoot.UpdateCouponPayload.Coupon == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UpdateCouponPayload.Coupon(childComplexity), true
+	case "UpdateCouponPayload.errors":
+		if e.ComplexityRoot.UpdateCouponPayload.Errors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UpdateCouponPayload.Errors(childComplexity), true
+
+	case "UpdateFlashSalePayload.errors":
+		if e.ComplexityRoot.UpdateFlashSalePayload.Errors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UpdateFlashSalePayload.Errors(childComplexity), true
+	case "UpdateFlashSalePayload.flashSale":
+		if e.ComplexityRoot.UpdateFlashSalePayload.FlashSale == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UpdateFlashSalePayload.FlashSale(childComplexity), true
+
 	case "UpdateProductPayload.errors":
 		if e.ComplexityRoot.UpdateProductPayload.Errors == nil {
 			break
@@ -1746,6 +4232,51 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.UpdateProductPayload.Product(childComplexity), true
+
+	case "UpdateTierPlanPayload.errors":
+		if e.ComplexityRoot.UpdateTierPlanPayload.Errors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UpdateTierPlanPayload.Errors(childComplexity), true
+	case "UpdateTierPlanPayload.tierPlan":
+		if e.ComplexityRoot.UpdateTierPlanPayload.TierPlan == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UpdateTierPlanPayload.TierPlan(childComplexity), true
+
+	case "UpdateTrialOfferPayload.errors":
+		if e.ComplexityRoot.UpdateTrialOfferPayload.Errors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UpdateTrialOfferPayload.Errors(childComplexity), true
+	case "UpdateTrialOfferPayload.trialOffer":
+		if e.ComplexityRoot.UpdateTrialOfferPayload.TrialOffer == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UpdateTrialOfferPayload.TrialOffer(childComplexity), true
+
+	case "UseEntitlementPayload.entitlement":
+		if e.ComplexityRoot.UseEntitlementPayload.Entitlement == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UseEntitlementPayload.Entitlement(childComplexity), true
+	case "UseEntitlementPayload.errors":
+		if e.ComplexityRoot.UseEntitlementPayload.Errors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UseEntitlementPayload.Errors(childComplexity), true
+	case "UseEntitlementPayload.replayed":
+		if e.ComplexityRoot.UseEntitlementPayload.Replayed == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UseEntitlementPayload.Replayed(childComplexity), true
 
 	case "Wallet.balance":
 		if e.ComplexityRoot.Wallet.Balance == nil {
@@ -1805,17 +4336,38 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 	ec := newExecutionContext(opCtx, e, make(chan graphql.DeferredResult))
 	inputUnmarshalMap := graphql.BuildUnmarshalerMap(
 		ec.unmarshalInputAdjustWalletInput,
+		ec.unmarshalInputArchiveOfferInput,
 		ec.unmarshalInputArchiveProductInput,
+		ec.unmarshalInputAuditFilter,
 		ec.unmarshalInputBasketItemInput,
+		ec.unmarshalInputBundleComponentInput,
+		ec.unmarshalInputChangeOffersInput,
 		ec.unmarshalInputCheckoutInput,
+		ec.unmarshalInputCreateBundleInput,
+		ec.unmarshalInputCreateCouponInput,
+		ec.unmarshalInputCreateFlashSaleInput,
 		ec.unmarshalInputCreateProductInput,
+		ec.unmarshalInputCreateTierPlanInput,
+		ec.unmarshalInputCreateTrialOfferInput,
+		ec.unmarshalInputEndFlashSaleInput,
 		ec.unmarshalInputMediaInput,
+		ec.unmarshalInputOfferChangeInput,
+		ec.unmarshalInputOfferFilter,
+		ec.unmarshalInputOfferScopeInput,
 		ec.unmarshalInputPriceInput,
 		ec.unmarshalInputProductFilter,
 		ec.unmarshalInputProductTextInput,
 		ec.unmarshalInputQuoteInput,
+		ec.unmarshalInputRecurrenceInput,
+		ec.unmarshalInputTierInput,
 		ec.unmarshalInputTopUpWalletInput,
+		ec.unmarshalInputUpdateBundleInput,
+		ec.unmarshalInputUpdateCouponInput,
+		ec.unmarshalInputUpdateFlashSaleInput,
 		ec.unmarshalInputUpdateProductInput,
+		ec.unmarshalInputUpdateTierPlanInput,
+		ec.unmarshalInputUpdateTrialOfferInput,
+		ec.unmarshalInputUseEntitlementInput,
 	)
 	first := true
 
@@ -1865,6 +4417,23 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 				Data: buf.Bytes(),
 			}
 		}
+	case ast.Subscription:
+		next := ec._Subscription(ctx, opCtx.Operation.SelectionSet)
+
+		var buf bytes.Buffer
+		return func(ctx context.Context) *graphql.Response {
+			buf.Reset()
+			data := next(ctx)
+
+			if data == nil {
+				return nil
+			}
+			data.MarshalGQL(&buf)
+
+			return &graphql.Response{
+				Data: buf.Bytes(),
+			}
+		}
 
 	default:
 		return graphql.OneShot(graphql.ErrorResponse(ctx, "unsupported GraphQL operation"))
@@ -1891,6 +4460,77 @@ func newExecutionContext(
 }
 
 var sources = []*ast.Source{
+	{Name: "../schema/audit.graphqls", Input: `extend type Query {
+  """
+  What was changed by hand: who, when, what, before and after; latest first, at most 100 a page, 20 when neither first nor
+  last is given. Merchandisers see changes of products and offers, admins all.
+  """
+  auditEntries(
+    "How many, counted from the latest or from after."
+    first: Int
+    "Cursor to go on from."
+    after: String
+    "How many, counted back from the earliest or from before."
+    last: Int
+    "Cursor to go back from."
+    before: String
+    "Which of them; all when it is left out."
+    filter: AuditFilter
+  ): AuditEntryConnection! @role(is: [MERCHANDISER, ADMIN])
+}
+
+"Which changes to list. What is given must all hold."
+input AuditFilter {
+  "Changes of this thing: prd_…, bdl_…, trl_…, sal_…, tir_…, cpn_…, wal_…."
+  targetId: ID
+  "Made by this subject."
+  actor: String
+  "Made by this mutation: updateProduct."
+  action: String
+  "Made at this instant or later."
+  from: Time
+  "Made before this instant."
+  until: Time
+}
+
+"One administrative change. It is never changed or deleted."
+type AuditEntry {
+  "Opaque; starts with aud_."
+  id: ID!
+  "Subject of whoever made the change."
+  actor: String!
+  "The mutation that made it: updateProduct. Imports are importProducts."
+  action: String!
+  "What was changed; null for what has no id on the outside."
+  targetId: ID
+  "The thing before, as a JSON document; null when it was made."
+  before: JSON
+  "The thing after, as a JSON document; null when it was removed."
+  after: JSON
+  "When it was made."
+  createdAt: Time!
+}
+
+"A page of changes."
+type AuditEntryConnection {
+  "The changes of the page, each with its cursor."
+  edges: [AuditEntryEdge!]!
+  "The changes of the page, without cursors."
+  nodes: [AuditEntry!]!
+  "Where the page begins and ends."
+  pageInfo: PageInfo!
+  "How many there are on all pages. Counted only when asked for."
+  totalCount: Int!
+}
+
+"A change in a page."
+type AuditEntryEdge {
+  "The place of the change in its list, for after and before."
+  cursor: String!
+  "The change."
+  node: AuditEntry!
+}
+`, BuiltIn: false},
 	{Name: "../schema/catalog.graphqls", Input: `extend type Query {
   """
   The products on sale, a page at a time. Merchandisers see drafts and archived products too, and filter by status.
@@ -2004,6 +4644,19 @@ type Product implements Node & Purchasable {
   "What it costs in every currency it is sold in."
   prices: [Price!]!
   owned: Boolean!
+  "The bundles on sale that contain it, oldest first."
+  bundles: [Bundle!]!
+  "The trials of it that can be started now, oldest first."
+  trialOffers: [TrialOffer!]!
+  "What it costs by quantity; null when every unit costs the same."
+  tierPlan: TierPlan
+  "The steps of its list price, latest first."
+  priceHistory(
+    "The currency to tell it in."
+    currency: CurrencyCode!
+    "How many steps, 1 to 100."
+    first: Int! = 20
+  ): [PriceStep!]!
   "First instant on sale; null for no beginning."
   publishFrom: Time
   "First instant no longer on sale; null for no end."
@@ -2022,8 +4675,21 @@ type Product implements Node & Purchasable {
 type Price {
   "The price without any offer."
   list: Money!
-  "The price now."
+  "The price now, for this viewer: with the best offer there is for one of it."
   current: Money!
+  """
+  The lowest price of the 30 days before the reduction, without personal prices; null unless a flash sale lowers the
+  price. It is anchored at the beginning of the sale's window, so it does not move while the sale is on.
+  """
+  lowestLast30Days: Money
+  "The flash sale that makes the price; null when none does."
+  flashSale: FlashSale
+  "First instant at which the price is not sure to hold any more: the end of the sale; null when no end is known."
+  until: Time
+  "What makes the price lower than the list price."
+  adjustments: [PriceAdjustment!]!
+  "Offers that might have been expected to lower it, and why they do not."
+  notApplied: [OfferNotApplied!]!
 }
 
 "What a media link leads to."
@@ -2114,7 +4780,7 @@ input ProductTextInput {
   description: String! = ""
 }
 
-"What a product costs in one currency."
+"An amount in one currency: what something costs, or what is taken off."
 input PriceInput {
   "A currency that the shop trades in."
   currency: CurrencyCode!
@@ -2212,6 +4878,8 @@ type UpdateProductPayload {
 input ArchiveProductInput {
   "The product, prd_…."
   id: ID!
+  "The version that was read: with another one the answer is CONFLICT."
+  expectedVersion: Int
 }
 
 "The product as it is now, or why it was not archived."
@@ -2227,6 +4895,10 @@ type ArchiveProductPayload {
   quote(
     "The basket to price."
     input: QuoteInput!
+    "The instant to price it for, now or later. For merchandisers, to see what will be; now when it is left out."
+    at: Time
+    "The shopper to price it for, shp_…. For merchandisers; the caller when it is left out. The balance stays the shopper's own."
+    as: ID
   ): Quote!
 }
 
@@ -2257,10 +4929,12 @@ extend type Shopper {
 
 "One item of a basket. The same id twice is the same as once with the quantities added; a durable good counts once."
 input BasketItemInput {
-  "What to buy: a product."
+  "What to buy: a product, a bundle or a trial offer."
   id: ID!
-  "1 to 9,999; 1 for a durable good."
+  "1 to 9,999; 1 for a durable good, a bundle with one in it, and a trial."
   quantity: Int! = 1
+  "Of a bundle to choose from, the products that are chosen."
+  choices: [ID!]! = []
 }
 
 "A basket to price."
@@ -2269,6 +4943,8 @@ input QuoteInput {
   currency: CurrencyCode!
   "1 to 50 items."
   items: [BasketItemInput!]!
+  "The code of a coupon, if there is one. Wrong ones are counted by the rate limiter, and so are good ones."
+  couponCode: String
 }
 
 "A basket to buy, and the total that was shown for it."
@@ -2279,14 +4955,18 @@ input CheckoutInput {
   currency: CurrencyCode!
   "1 to 50 items."
   items: [BasketItemInput!]!
+  "The code of a coupon, if there is one."
+  couponCode: String
   "The total that the client has shown. With any other total the answer is PRICE_CHANGED and nothing is charged."
   expectedTotal: Decimal!
 }
 
 "What a basket costs."
 type Quote {
-  "The items of the basket that have a price, each product once, in the order of the basket."
+  "The items of the basket that have a price, each thing once, in the order of the basket."
   lines: [QuoteLine!]!
+  "Offers that a shopper might have expected to lower the price, and why they do not."
+  notApplied: [OfferNotApplied!]!
   "Sum of the list prices."
   subtotal: Money!
   "What is taken off."
@@ -2311,12 +4991,98 @@ type QuoteLine {
   item: Purchasable!
   "How many, all items of the basket that name it together; 1 for a durable good."
   quantity: Int!
-  "List price of one."
+  "List price of one: of a bundle, of what is charged in one."
   unitPrice: Money!
   "List price of all."
   listPrice: Money!
   "What the line costs."
   total: Money!
+  "What makes it cost less than the list price; their amounts are the difference."
+  adjustments: [PriceAdjustment!]!
+  "What it hands over, product by product, each with its own share of the price: what a refund of it would give back."
+  parts: [QuotePart!]!
+  "What a bundle contains and is not charged here."
+  leftOut: [LeftOut!]!
+}
+
+"One product in a line of a quote."
+type QuotePart {
+  "What would be handed over."
+  product: Product!
+  "How many of it."
+  quantity: Int!
+  "List price of all."
+  listPrice: Money!
+  "Its share of what the line costs."
+  total: Money!
+  "What makes it cost less than the list price."
+  adjustments: [PriceAdjustment!]!
+}
+
+"What kind of offer lowers a price. New kinds may be added."
+enum AdjustmentKind {
+  "It is part of a bundle."
+  BUNDLE
+  "A flash sale is on."
+  FLASH_SALE
+  "Units cost less by quantity."
+  TIER
+  "A coupon was given."
+  COUPON
+  "A trial of it was paid for."
+  TRIAL_CREDIT
+}
+
+"What an offer takes off a price."
+type PriceAdjustment {
+  "What kind of offer it is."
+  kind: AdjustmentKind!
+  "The offer's name, for people."
+  label(
+    "Wanted languages, best first. The offer's own language when none of them is there."
+    languages: [LanguageTag!]
+  ): String!
+  "What is taken off, more than zero."
+  amount: Money!
+  "The id of the offer: bdl_…, sal_…, tir_…, cpn_… or trl_…."
+  source: ID!
+  "How many units it counts for; of a sale on a bundle, how many bundles."
+  unitsApplied: Int!
+}
+
+"Why an offer does not lower a price. New reasons may be added."
+enum NotAppliedReason {
+  "Its units are gone, or fewer are left than are wanted."
+  SOLD_OUT
+  "The shopper has had as many units as one gets."
+  LIMIT_REACHED
+  "The price is lower without it."
+  BETTER_OFFER
+  "It covers nothing in the basket."
+  OUT_OF_SCOPE
+  "It has no price in this currency."
+  OTHER_CURRENCY
+  "The trial's price was credited until a time that is over."
+  CREDIT_EXPIRED
+}
+
+"An offer that does not lower the price, or not of all units."
+type OfferNotApplied {
+  "What kind of offer it is."
+  kind: AdjustmentKind!
+  "The offer's name, for people."
+  label(
+    "Wanted languages, best first. The offer's own language when none of them is there."
+    languages: [LanguageTag!]
+  ): String!
+  "The id of the offer."
+  source: ID!
+  "Why it does not."
+  reason: NotAppliedReason!
+  "The same for people. English."
+  message: String!
+  "Path of the item that it might have been for."
+  path: [String!]
 }
 
 "What became of a checkout. When purchase is null, errors says why and nothing happened."
@@ -2379,6 +5145,12 @@ type PurchaseLine {
   listPrice: Money!
   "What was charged for the line."
   total: Money!
+  "Why it cost less than the list price, as it was then."
+  adjustments: [PriceAdjustment!]!
+  "The bundle that it was bought in, as it is now; null when it was bought by itself."
+  bundle: Bundle
+  "The offer under which it is tried, as it is now; null when it was bought for good."
+  trialOffer: TrialOffer
 }
 
 "A page of purchases."
@@ -2415,10 +5187,12 @@ type AlreadyOwnedError implements UserError {
   code: ErrorCode!
   message: String!
   path: [String!]
-  "What is owned."
+  "What is owned; null for a bundle of which everything is."
   product: Product
   "What makes it owned."
   entitlement: Entitlement
+  "The bundle of which everything is owned."
+  bundle: Bundle
 }
 
 "It exists, but cannot be bought now or in this currency."
@@ -2426,8 +5200,12 @@ type NotAvailableError implements UserError {
   code: ErrorCode!
   message: String!
   path: [String!]
-  "What cannot be bought."
+  "The product that cannot be bought; of a bundle, the one for which it cannot."
   product: Product
+  "The bundle that cannot be bought."
+  bundle: Bundle
+  "The trial that cannot be started."
+  trialOffer: TrialOffer
 }
 
 "The shop is too busy to take the checkout. Nothing happened; the same key may be used again."
@@ -2439,7 +5217,38 @@ type OverloadedError implements UserError {
   retryAfterMs: Int!
 }
 `, BuiltIn: false},
-	{Name: "../schema/entitlement.graphqls", Input: `extend type Shopper {
+	{Name: "../schema/entitlement.graphqls", Input: `extend type Mutation {
+  """
+  Uses up units of a consumable, or uses of a trial that counts them. Idempotent: a repeat with the same key changes
+  nothing and returns the entitlement as it is.
+  """
+  useEntitlement(
+    "What to use, and how much of it."
+    input: UseEntitlementInput!
+  ): UseEntitlementPayload! @role(is: SHOPPER)
+}
+
+"What to use, and how much of it."
+input UseEntitlementInput {
+  "1 to 255 characters, made up by the client once for this use. It belongs to the shopper."
+  idempotencyKey: String!
+  "The entitlement, ent_…."
+  id: ID!
+  "How many units, at least 1."
+  units: Int! = 1
+}
+
+"The entitlement after the use, or why it was not used."
+type UseEntitlementPayload {
+  "The entitlement as it is now; null when it was not used."
+  entitlement: Entitlement
+  "Whether this key had been used before."
+  replayed: Boolean!
+  "Why it was not used; empty when it was."
+  errors: [UserError!]!
+}
+
+extend type Shopper {
   "What the shopper may use, newest first, at most 100 a page; 20 when neither first nor last is given."
   entitlements(
     "How many, counted from the newest or from after."
@@ -2460,12 +5269,16 @@ type Entitlement implements Node {
   product: Product!
   "The product's kind when it was bought."
   kind: ProductKind!
-  "Whether it may be used."
+  "Whether it is a trial."
+  trial: Boolean!
+  "Whether it may be used, at this instant."
   status: EntitlementStatus!
-  "How many units it came with; 1 for a DURABLE."
+  "How many units it came with, or uses of a trial that counts them; 1 for all else."
   units: Int!
-  "How many units are left; 1 for a DURABLE."
+  "How many units or uses are left; 1 where none are counted."
   remaining: Int!
+  "First instant at which it may be used no more; null for good."
+  expiresAt: Time
   "The purchase that gave it."
   purchaseId: ID!
   "When it was given: the instant of the purchase."
@@ -2476,6 +5289,10 @@ type Entitlement implements Node {
 enum EntitlementStatus {
   "It may be used."
   ACTIVE
+  "Its time is over, or its units or uses are used up."
+  EXPIRED
+  "A trial of a product that has been bought since."
+  CONVERTED
   "Taken back."
   REVOKED
 }
@@ -2534,6 +5351,1260 @@ type Shopper implements Node {
   id: ID! @role(is: SHOPPER)
   "When the shopper first came."
   createdAt: Time! @role(is: SHOPPER)
+}
+`, BuiltIn: false},
+	{Name: "../schema/offers.graphqls", Input: `extend type Query {
+  "The bundles on sale, newest first unless ordered otherwise. Merchandisers see drafts and archived ones too, and filter by status."
+  bundles(
+    "How many, counted from the newest or from after."
+    first: Int
+    "Cursor to go on from."
+    after: String
+    "How many, counted back from the oldest or from before."
+    last: Int
+    "Cursor to go back from."
+    before: String
+    "Which of them; all when it is left out."
+    filter: OfferFilter
+  ): BundleConnection!
+  "One bundle, by id or by slug (give one of them); null when there is none or it is not on sale."
+  bundle(
+    "The bundle, bdl_…."
+    id: ID
+    "Its name in addresses."
+    slug: String
+  ): Bundle
+  "The trials that can be started now, newest first. Merchandisers see all."
+  trialOffers(
+    "How many, counted from the newest or from after."
+    first: Int
+    "Cursor to go on from."
+    after: String
+    "How many, counted back from the oldest or from before."
+    last: Int
+    "Cursor to go back from."
+    before: String
+    "Which of them; all when it is left out."
+    filter: OfferFilter
+  ): TrialOfferConnection!
+  "Flash sales, newest first: those that are coming, live, sold out and over. Merchandisers see drafts and archived ones too."
+  flashSales(
+    "How many, counted from the newest or from after."
+    first: Int
+    "Cursor to go on from."
+    after: String
+    "How many, counted back from the oldest or from before."
+    last: Int
+    "Cursor to go back from."
+    before: String
+    "Those that stand like this now; all when it is left out."
+    status: [FlashSaleStatus!]
+  ): FlashSaleConnection!
+  "One flash sale; null when there is none, or it is not out yet."
+  flashSale(
+    "The flash sale, sal_…."
+    id: ID!
+  ): FlashSale
+  "Prices by quantity, newest first."
+  tierPlans(
+    "How many, counted from the newest or from after."
+    first: Int
+    "Cursor to go on from."
+    after: String
+    "How many, counted back from the oldest or from before."
+    last: Int
+    "Cursor to go back from."
+    before: String
+    "Which of them; all when it is left out."
+    filter: OfferFilter
+  ): TierPlanConnection! @role(is: [MERCHANDISER, ADMIN])
+  "Coupons, newest first. Their codes are not stored; the last characters tell them apart."
+  coupons(
+    "How many, counted from the newest or from after."
+    first: Int
+    "Cursor to go on from."
+    after: String
+    "How many, counted back from the oldest or from before."
+    last: Int
+    "Cursor to go back from."
+    before: String
+    "Which of them; all when it is left out."
+    filter: OfferFilter
+  ): CouponConnection! @role(is: [MERCHANDISER, ADMIN])
+  """
+  Which live or planned offers meet on the same product in a stretch of time, and which of them wins: a shopper pays the
+  lowest price, of equal ones the older offer's. Drafts are looked at too, as if they were active.
+  """
+  offerConflicts(
+    "The currency to compare prices in."
+    currency: CurrencyCode!
+    "First instant to look at; now when it is left out."
+    from: Time
+    "First instant not to look at any more, at most a year after from; four weeks after from when it is left out."
+    until: Time
+  ): [OfferConflict!]! @role(is: [MERCHANDISER, ADMIN])
+}
+
+extend type Mutation {
+  "Sets up a bundle: what is in it, and what it costs together."
+  createBundle(
+    "The new bundle."
+    input: CreateBundleInput!
+  ): CreateBundlePayload! @role(is: [MERCHANDISER, ADMIN])
+  "Changes a bundle: fields that are left out stay as they are. What was sold keeps its prices."
+  updateBundle(
+    "Which bundle to change, and what of it."
+    input: UpdateBundleInput!
+  ): UpdateBundlePayload! @role(is: [MERCHANDISER, ADMIN])
+  "Takes a bundle off sale for good. Archiving twice is the same as once."
+  archiveBundle(
+    "Which bundle to take off sale."
+    input: ArchiveOfferInput!
+  ): ArchiveBundlePayload! @role(is: [MERCHANDISER, ADMIN])
+  "Sets up a trial of a durable product."
+  createTrialOffer(
+    "The new trial offer."
+    input: CreateTrialOfferInput!
+  ): CreateTrialOfferPayload! @role(is: [MERCHANDISER, ADMIN])
+  "Changes a trial offer. Trials that have begun keep their terms."
+  updateTrialOffer(
+    "Which trial offer to change, and what of it."
+    input: UpdateTrialOfferInput!
+  ): UpdateTrialOfferPayload! @role(is: [MERCHANDISER, ADMIN])
+  "Withdraws a trial offer for good. Trials that have begun go on."
+  archiveTrialOffer(
+    "Which trial offer to withdraw."
+    input: ArchiveOfferInput!
+  ): ArchiveTrialOfferPayload! @role(is: [MERCHANDISER, ADMIN])
+  "Plans a flash sale."
+  createFlashSale(
+    "The new flash sale."
+    input: CreateFlashSaleInput!
+  ): CreateFlashSalePayload! @role(is: [MERCHANDISER, ADMIN])
+  """
+  Changes a flash sale, also a running one: what was sold stays as it was sold. A stock below what has been sold ends the
+  window that is on.
+  """
+  updateFlashSale(
+    "Which flash sale to change, and what of it."
+    input: UpdateFlashSaleInput!
+  ): UpdateFlashSalePayload! @role(is: [MERCHANDISER, ADMIN])
+  "Ends a flash sale now. Ending one that is over changes nothing."
+  endFlashSale(
+    "Which flash sale to end."
+    input: EndFlashSaleInput!
+  ): EndFlashSalePayload! @role(is: [MERCHANDISER, ADMIN])
+  "Puts a flash sale away for good, and ends it if it is on."
+  archiveFlashSale(
+    "Which flash sale to put away."
+    input: ArchiveOfferInput!
+  ): ArchiveFlashSalePayload! @role(is: [MERCHANDISER, ADMIN])
+  "Gives a product prices by quantity. A product has one active plan."
+  createTierPlan(
+    "The new plan."
+    input: CreateTierPlanInput!
+  ): CreateTierPlanPayload! @role(is: [MERCHANDISER, ADMIN])
+  "Changes prices by quantity."
+  updateTierPlan(
+    "Which plan to change, and what of it."
+    input: UpdateTierPlanInput!
+  ): UpdateTierPlanPayload! @role(is: [MERCHANDISER, ADMIN])
+  "Withdraws prices by quantity for good."
+  archiveTierPlan(
+    "Which plan to withdraw."
+    input: ArchiveOfferInput!
+  ): ArchiveTierPlanPayload! @role(is: [MERCHANDISER, ADMIN])
+  "Makes a coupon. Keep the code: only its hash is stored."
+  createCoupon(
+    "The new coupon."
+    input: CreateCouponInput!
+  ): CreateCouponPayload! @role(is: [MERCHANDISER, ADMIN])
+  "Changes a coupon; its code stays."
+  updateCoupon(
+    "Which coupon to change, and what of it."
+    input: UpdateCouponInput!
+  ): UpdateCouponPayload! @role(is: [MERCHANDISER, ADMIN])
+  "Withdraws a coupon for good."
+  archiveCoupon(
+    "Which coupon to withdraw."
+    input: ArchiveOfferInput!
+  ): ArchiveCouponPayload! @role(is: [MERCHANDISER, ADMIN])
+  """
+  Makes many changes to products and offers at once, in their order: all or none, or each by itself. A change may not
+  refer to what an earlier one makes.
+  """
+  changeOffers(
+    "What to change."
+    input: ChangeOffersInput!
+  ): ChangeOffersPayload! @role(is: [MERCHANDISER, ADMIN])
+}
+
+type Subscription {
+  """
+  A flash sale as it goes: at once, and again whenever it begins, units are sold or come back, it sells out, is changed or
+  ends. It completes when the sale is over. Several instances tell the same, within a second.
+  """
+  flashSale(
+    "The flash sale, sal_…."
+    id: ID!
+  ): FlashSale!
+}
+
+"Where an offer is in its life."
+enum OfferStatus {
+  "Being prepared; only merchandisers see it."
+  DRAFT
+  "Counts in its window."
+  ACTIVE
+  "Over for good."
+  ARCHIVED
+}
+
+"Which offers to list. What is given must all hold."
+input OfferFilter {
+  "Only what merchandisers may see; everybody else always gets what is on offer now."
+  statuses: [OfferStatus!]
+  "For this product, prd_…: bundles that contain it, trials of it, prices of it."
+  productId: ID
+}
+
+"Something that is offered for a price of its own or at a lower price. All have these fields."
+interface Offer {
+  "Opaque; starts with the kind of the offer: bdl_, trl_, sal_, tir_, cpn_."
+  id: ID!
+  "What it is called."
+  name(
+    "Wanted languages, best first. The offer's own language when none of them is there."
+    languages: [LanguageTag!]
+  ): String!
+  "Counts the changes; send it back as expectedVersion to be sure that nobody else changed it meanwhile."
+  version: Int!
+}
+
+"What a bundle costs."
+enum BundleKind {
+  "A price of its own for all of it, shared out over what the shopper does not own yet."
+  FIXED
+  "A percentage off the list prices of what the shopper does not own yet."
+  PERCENTAGE
+  "Any so many of its components, at a price or a percentage."
+  CHOOSE
+}
+
+"Products sold together under one pricing rule. Nobody pays again for what they own."
+type Bundle implements Node & Purchasable & Offer {
+  id: ID!
+  "Name in addresses: lower-case letters, digits and hyphens. Unique among bundles."
+  slug: String!
+  "How its price is made."
+  kind: BundleKind!
+  "Where it is in its life."
+  status: OfferStatus!
+  name(languages: [LanguageTag!]): String!
+  "Plain text; empty when there is none."
+  description(
+    "Wanted languages, best first."
+    languages: [LanguageTag!]
+  ): String!
+  "What is in it, in order."
+  components: [BundleComponent!]!
+  "All products in it, those of bundles within it too, each once; those of them that the viewer may see."
+  products: [Product!]!
+  "How many of its components a CHOOSE takes; null for the other kinds."
+  choose: Int
+  "What is taken off the list prices, in percent; null when it has a price."
+  percentOff: Decimal
+  "What all of it costs by currency, or any so many of a CHOOSE; empty when a percentage is taken off."
+  fixedPrices: [Money!]!
+  """
+  What it costs this viewer now: list is the list price of what is missing, current the bundle's price for that. Of a
+  CHOOSE it is the least it can cost. Who owns everything sees the price of the whole bundle. Null when it is not sold in
+  the currency.
+  """
+  price(currency: CurrencyCode!): Price
+  "Whether the viewer owns everything in it."
+  owned: Boolean!
+  "What the viewer would not be charged for, and why."
+  leftOut: [LeftOut!]!
+  "First instant on sale; null for no beginning."
+  publishFrom: Time
+  "First instant no longer on sale; null for no end."
+  publishUntil: Time
+  "The steps of its own price, latest first; empty when a percentage is taken off."
+  priceHistory(
+    "The currency to tell it in."
+    currency: CurrencyCode!
+    "How many steps, 1 to 100."
+    first: Int! = 20
+  ): [PriceStep!]!
+  version: Int!
+  "The shop's clock, by which windows are judged."
+  serverTime: Time!
+  "When it was set up."
+  createdAt: Time!
+  "When it was last changed."
+  updatedAt: Time!
+}
+
+"A thing in a bundle."
+type BundleComponent {
+  "The product; null when it is a bundle, or the viewer may not see it."
+  product: Product
+  "The bundle within; null when it is a product, or the viewer may not see it."
+  bundle: Bundle
+  "How many of it."
+  quantity: Int!
+}
+
+"A product of a bundle that is not charged in it."
+type LeftOut {
+  "The product; null when it cannot be seen any more."
+  product: Product
+  "Why it is not charged."
+  reason: LeftOutReason!
+}
+
+"Why a product of a bundle is not charged in it. New reasons may be added."
+enum LeftOutReason {
+  "The shopper owns it."
+  OWNED
+  "Another item of the basket charges it."
+  IN_BASKET
+}
+
+"Timed access to one product at a low price or free, once per shopper and product, ever. It never charges again by itself."
+type TrialOffer implements Node & Purchasable & Offer {
+  id: ID!
+  "What may be tried."
+  product: Product!
+  "Where it is in its life."
+  status: OfferStatus!
+  name(languages: [LanguageTag!]): String!
+  "Plain text; empty when there is none."
+  description(
+    "Wanted languages, best first."
+    languages: [LanguageTag!]
+  ): String!
+  "What the trial costs; null when it is not offered in the currency."
+  price(currency: CurrencyCode!): Price
+  "Whether the viewer owns the product."
+  owned: Boolean!
+  "Whether the viewer has had a trial of the product; false for a visitor."
+  used: Boolean!
+  "How long a trial lasts, in hours."
+  durationHours: Int!
+  "How long after its end its price is still credited when the product is bought, in hours."
+  graceHours: Int!
+  "How often the product may be used in a trial; null for any number."
+  uses: Int
+  "First instant at which a trial can be started; null for no beginning."
+  publishFrom: Time
+  "First instant at which none can be started any more; null for no end."
+  publishUntil: Time
+  version: Int!
+  "The shop's clock, by which windows are judged."
+  serverTime: Time!
+  "When it was set up."
+  createdAt: Time!
+  "When it was last changed."
+  updatedAt: Time!
+}
+
+"How a flash sale lowers a price."
+enum FlashSaleKind {
+  "To a price of its own."
+  FIXED
+  "By a percentage: of a product's list price, of what a bundle costs without the sale."
+  PERCENTAGE
+}
+
+"Where a flash sale stands. It is computed when asked, never stored."
+enum FlashSaleStatus {
+  "Being prepared; only merchandisers see it."
+  DRAFT
+  "Its next window has not begun."
+  UPCOMING
+  "On, with units left."
+  LIVE
+  "On, and its units are gone: its price counts no more."
+  SOLD_OUT
+  "Over."
+  ENDED
+  "Put away; only merchandisers see it."
+  ARCHIVED
+}
+
+"A lower price on products or bundles in a window, while stocks last. Never oversold, never one instant too long."
+type FlashSale implements Node & Offer {
+  id: ID!
+  "Where it stands now."
+  status: FlashSaleStatus!
+  name(languages: [LanguageTag!]): String!
+  "Plain text; empty when there is none."
+  description(
+    "Wanted languages, best first."
+    languages: [LanguageTag!]
+  ): String!
+  "How it lowers a price."
+  kind: FlashSaleKind!
+  "What is taken off, in percent; null for FIXED."
+  percentOff: Decimal
+  "What one costs by currency; empty for PERCENTAGE."
+  fixedPrices: [Money!]!
+  "What is on sale."
+  scope: OfferScope!
+  "First instant at which it can be on."
+  startsAt: Time!
+  "First instant at which it is over; null for a recurring sale without an end."
+  endsAt: Time
+  "The weekly window; null when there is one window from startsAt to endsAt."
+  recurrence: Recurrence
+  "The window that is on or, when none is, the next one; null when it is over."
+  currentWindow: SaleWindow
+  "How many units a window has; null for any number."
+  stock: Int
+  "How many units of the current window are left, 0 when the sale is over; null for any number."
+  remaining: Int
+  "How many units of a window one shopper gets; null for any number."
+  perShopper: Int
+  "How many units have been sold, in all windows."
+  sold: Int! @role(is: [MERCHANDISER, ADMIN])
+  "When it was ended before its time; null when it was not."
+  endedAt: Time
+  version: Int!
+  "The shop's clock, by which windows are judged."
+  serverTime: Time!
+  "When it was set up."
+  createdAt: Time!
+  "When it was last changed."
+  updatedAt: Time!
+}
+
+"What an offer is for: what any of its lists names."
+type OfferScope {
+  "These products, those of them that the viewer may see."
+  products: [Product!]!
+  "These bundles, those of them that the viewer may see."
+  bundles: [Bundle!]!
+  "Products with one of these tags. Case and accents do not matter."
+  tags: [String!]!
+  "Products in one of these categories. Case and accents do not matter."
+  categories: [String!]!
+}
+
+"A day of the week."
+enum Weekday {
+  "Monday."
+  MONDAY
+  "Tuesday."
+  TUESDAY
+  "Wednesday."
+  WEDNESDAY
+  "Thursday."
+  THURSDAY
+  "Friday."
+  FRIDAY
+  "Saturday."
+  SATURDAY
+  "Sunday."
+  SUNDAY
+}
+
+"A window that comes again every week, on the clocks of a time zone. Caps count anew in each."
+type Recurrence {
+  "A name of the IANA time zone database, such as \"Asia/Seoul\"."
+  timeZone: String!
+  "The days on which a window begins."
+  weekdays: [Weekday!]!
+  "When it begins, HH:MM on the zone's clocks."
+  from: String!
+  "When it ends, HH:MM on the zone's clocks; on the next day when that is not after from."
+  until: String!
+}
+
+"A stretch of time, [startsAt, endsAt)."
+type SaleWindow {
+  "Its first instant."
+  startsAt: Time!
+  "The first instant after it; null when it has no end."
+  endsAt: Time
+}
+
+"How prices by quantity count."
+enum TierMode {
+  "All units cost what the reached tier says."
+  VOLUME
+  "Each unit costs what its own tier says."
+  GRADUATED
+}
+
+"What a product costs by quantity."
+type TierPlan implements Node & Offer {
+  id: ID!
+  "Whose price it is."
+  product: Product!
+  "Where it is in its life."
+  status: OfferStatus!
+  name(languages: [LanguageTag!]): String!
+  "How the tiers count."
+  mode: TierMode!
+  "The tiers, from the first unit on."
+  tiers: [Tier!]!
+  "First instant at which it counts."
+  startsAt: Time!
+  "First instant at which it counts no more; null for no end."
+  endsAt: Time
+  version: Int!
+  "When it was set up."
+  createdAt: Time!
+  "When it was last changed."
+  updatedAt: Time!
+}
+
+"One step of prices by quantity."
+type Tier {
+  "The first unit that it is for."
+  from: Int!
+  "The last unit that it is for; null for the last tier, which is open-ended."
+  upTo: Int
+  "What one costs by currency."
+  prices: [Money!]!
+}
+
+"How a coupon lowers a price."
+enum CouponKind {
+  "By an amount, off the basket."
+  AMOUNT
+  "By a percentage, off each line."
+  PERCENTAGE
+}
+
+"A lower price for those who know a code."
+type Coupon implements Node & Offer {
+  id: ID!
+  "Where it is in its life."
+  status: OfferStatus!
+  name(languages: [LanguageTag!]): String!
+  "The last characters of the code."
+  codeHint: String!
+  "How it lowers a price."
+  kind: CouponKind!
+  "What is taken off, in percent; null for AMOUNT."
+  percentOff: Decimal
+  "What is taken off by currency; empty for PERCENTAGE."
+  amounts: [Money!]!
+  "What it is for; everything that is sold when nothing is named."
+  scope: OfferScope!
+  "Whether it is taken off what other offers leave. Otherwise a line has the better of the two."
+  combines: Boolean!
+  "First instant at which it counts."
+  startsAt: Time!
+  "First instant at which it counts no more; null for no end."
+  endsAt: Time
+  "How many purchases may use it; null for any number."
+  stock: Int
+  "How many purchases of one shopper may use it; null for any number."
+  perShopper: Int
+  "How many purchases have used it."
+  used: Int!
+  version: Int!
+  "When it was set up."
+  createdAt: Time!
+  "When it was last changed."
+  updatedAt: Time!
+}
+
+"One step of a price history: from its instant on, the thing cost this much."
+type PriceStep {
+  "The price from then on; null when it was no longer sold in the currency."
+  price: Money
+  "From when on the price held."
+  since: Time!
+}
+
+"Offers that meet on a product, and the one that wins."
+type OfferConflict {
+  "The product that they meet on."
+  product: Product!
+  "First instant at which they meet."
+  startsAt: Time!
+  "First instant at which they meet no more; null when there is no end."
+  endsAt: Time
+  "The offers with what one costs under each, the winner first."
+  contenders: [OfferContender!]!
+}
+
+"An offer that meets others."
+type OfferContender {
+  "The offer."
+  offer: Offer!
+  "What one costs under it alone: of a bundle, the product's share in it."
+  price: Money!
+  "Whether it is the one that counts."
+  wins: Boolean!
+}
+
+"A page of bundles."
+type BundleConnection {
+  "The bundles of the page, each with its cursor."
+  edges: [BundleEdge!]!
+  "The bundles of the page, without cursors."
+  nodes: [Bundle!]!
+  "Where the page begins and ends."
+  pageInfo: PageInfo!
+  "How many there are on all pages. Counted only when asked for."
+  totalCount: Int!
+}
+
+"A bundle in a page."
+type BundleEdge {
+  "The place of the bundle in its list, for after and before."
+  cursor: String!
+  "The bundle."
+  node: Bundle!
+}
+
+"A page of trial offers."
+type TrialOfferConnection {
+  "The trial offers of the page, each with its cursor."
+  edges: [TrialOfferEdge!]!
+  "The trial offers of the page, without cursors."
+  nodes: [TrialOffer!]!
+  "Where the page begins and ends."
+  pageInfo: PageInfo!
+  "How many there are on all pages. Counted only when asked for."
+  totalCount: Int!
+}
+
+"A trial offer in a page."
+type TrialOfferEdge {
+  "The place of the trial offer in its list, for after and before."
+  cursor: String!
+  "The trial offer."
+  node: TrialOffer!
+}
+
+"A page of flash sales."
+type FlashSaleConnection {
+  "The flash sales of the page, each with its cursor."
+  edges: [FlashSaleEdge!]!
+  "The flash sales of the page, without cursors."
+  nodes: [FlashSale!]!
+  "Where the page begins and ends."
+  pageInfo: PageInfo!
+  "How many there are on all pages. Counted only when asked for."
+  totalCount: Int!
+}
+
+"A flash sale in a page."
+type FlashSaleEdge {
+  "The place of the flash sale in its list, for after and before."
+  cursor: String!
+  "The flash sale."
+  node: FlashSale!
+}
+
+"A page of tier plans."
+type TierPlanConnection {
+  "The tier plans of the page, each with its cursor."
+  edges: [TierPlanEdge!]!
+  "The tier plans of the page, without cursors."
+  nodes: [TierPlan!]!
+  "Where the page begins and ends."
+  pageInfo: PageInfo!
+  "How many there are on all pages. Counted only when asked for."
+  totalCount: Int!
+}
+
+"A tier plan in a page."
+type TierPlanEdge {
+  "The place of the tier plan in its list, for after and before."
+  cursor: String!
+  "The tier plan."
+  node: TierPlan!
+}
+
+"A page of coupons."
+type CouponConnection {
+  "The coupons of the page, each with its cursor."
+  edges: [CouponEdge!]!
+  "The coupons of the page, without cursors."
+  nodes: [Coupon!]!
+  "Where the page begins and ends."
+  pageInfo: PageInfo!
+  "How many there are on all pages. Counted only when asked for."
+  totalCount: Int!
+}
+
+"A coupon in a page."
+type CouponEdge {
+  "The place of the coupon in its list, for after and before."
+  cursor: String!
+  "The coupon."
+  node: Coupon!
+}
+
+"A thing in a bundle: give one of productId and bundleId."
+input BundleComponentInput {
+  "A product, prd_…."
+  productId: ID
+  "A bundle with all that is in it, bdl_…. Not one to choose from, and not in a bundle to choose from."
+  bundleId: ID
+  "1 to 9,999; 1 for a durable product."
+  quantity: Int! = 1
+}
+
+"What an offer is for: what any of its lists names."
+input OfferScopeInput {
+  "Products, prd_…, up to 500."
+  productIds: [ID!]! = []
+  "Bundles, bdl_…, up to 500."
+  bundleIds: [ID!]! = []
+  "Up to 50 tags, each up to 100 characters."
+  tags: [String!]! = []
+  "Up to 50 categories, each up to 100 characters."
+  categories: [String!]! = []
+}
+
+"A window that comes again every week."
+input RecurrenceInput {
+  "A name of the IANA time zone database, such as \"Asia/Seoul\"."
+  timeZone: String!
+  "The days on which a window begins, at least one."
+  weekdays: [Weekday!]!
+  "When it begins, HH:MM on the zone's clocks."
+  from: String!
+  "When it ends, HH:MM on the zone's clocks; on the next day when that is not after from."
+  until: String!
+}
+
+"One step of prices by quantity."
+input TierInput {
+  "The first unit that it is for: 1 for the first tier, and the one after the last tier's upTo for the others."
+  from: Int!
+  "The last unit that it is for; left out for the last tier alone."
+  upTo: Int
+  "What one costs. All tiers have the same currencies."
+  prices: [PriceInput!]!
+}
+
+"Which offer to put away."
+input ArchiveOfferInput {
+  "The offer."
+  id: ID!
+  "The version that was read: with another one the answer is CONFLICT."
+  expectedVersion: Int
+}
+
+"Which flash sale to end."
+input EndFlashSaleInput {
+  "The flash sale, sal_…."
+  id: ID!
+  "The version that was read: with another one the answer is CONFLICT."
+  expectedVersion: Int
+}
+
+"A new bundle."
+input CreateBundleInput {
+  "1 to 20 languages, each once. The first is the offer's own language."
+  texts: [ProductTextInput!]!
+  "ACTIVE lets it count in its window."
+  status: OfferStatus! = ACTIVE
+  "How its price is made. It cannot be changed afterwards."
+  kind: BundleKind!
+  "Lower-case letters, digits and single hyphens, up to 100 characters. Made from the name when it is left out."
+  slug: String
+  "1 to 100 components, each once."
+  components: [BundleComponentInput!]!
+  "What is taken off, more than 0 and up to 100, with at most 2 decimals. For PERCENTAGE; for CHOOSE instead of prices."
+  percentOff: Decimal
+  "What all of it, or any so many of it, costs. For FIXED; for CHOOSE instead of percentOff."
+  prices: [PriceInput!]! = []
+  "How many of its components a CHOOSE takes, fewer than there are."
+  choose: Int
+  "First instant on offer; left out for no beginning."
+  publishFrom: Time
+  "After publishFrom; left out for no end."
+  publishUntil: Time
+}
+
+"The bundle, or why there is none."
+type CreateBundlePayload {
+  "The new bundle; null when there is none."
+  bundle: Bundle
+  "Why there is none; empty when there is one."
+  errors: [UserError!]!
+}
+
+"What is left out stays; null empties a field that may be empty."
+input UpdateBundleInput {
+  "The bundle, bdl_…."
+  id: ID!
+  "The version that the change was made from: with another one the answer is CONFLICT. Leave it out to change whatever is there."
+  expectedVersion: Int
+  "DRAFT or ACTIVE. There is a mutation of its own to archive it."
+  status: OfferStatus
+  "Replaces all texts."
+  texts: [ProductTextInput!]
+  "Lower-case letters, digits and single hyphens, up to 100 characters. The old one leads nowhere then."
+  slug: String
+  "Replaces all components."
+  components: [BundleComponentInput!]
+  "What is taken off, more than 0 and up to 100, with at most 2 decimals."
+  percentOff: Decimal
+  "Replaces all prices."
+  prices: [PriceInput!]
+  "How many of its components a CHOOSE takes."
+  choose: Int
+  "First instant on offer; null for no beginning."
+  publishFrom: Time
+  "After publishFrom; null for no end."
+  publishUntil: Time
+}
+
+"The bundle as it is now, or why it was not changed."
+type UpdateBundlePayload {
+  "The bundle as it is now; null when it was not changed."
+  bundle: Bundle
+  "Why it was not changed; empty when it was."
+  errors: [UserError!]!
+}
+
+"The bundle as it is now, or why it was not archived."
+type ArchiveBundlePayload {
+  "The bundle as it is now; null when it was not archived."
+  bundle: Bundle
+  "Why it was not archived; empty when it was."
+  errors: [UserError!]!
+}
+
+"A new trial offer."
+input CreateTrialOfferInput {
+  "1 to 20 languages, each once. The first is the offer's own language."
+  texts: [ProductTextInput!]!
+  "ACTIVE lets it count in its window."
+  status: OfferStatus! = ACTIVE
+  "What may be tried: a durable product, prd_…."
+  productId: ID!
+  "What a trial costs; 0 is free. At least one currency."
+  prices: [PriceInput!]!
+  "How long a trial lasts, in hours: 1 to 8,760."
+  durationHours: Int!
+  "How long after its end its price is still credited, in hours: 0 to 8,760."
+  graceHours: Int! = 0
+  "How often the product may be used in a trial, 1 to 1,000,000; left out for any number."
+  uses: Int
+  "First instant on offer; left out for no beginning."
+  publishFrom: Time
+  "After publishFrom; left out for no end."
+  publishUntil: Time
+}
+
+"The trial offer, or why there is none."
+type CreateTrialOfferPayload {
+  "The new trial offer; null when there is none."
+  trialOffer: TrialOffer
+  "Why there is none; empty when there is one."
+  errors: [UserError!]!
+}
+
+"What is left out stays; null empties a field that may be empty."
+input UpdateTrialOfferInput {
+  "The trial offer, trl_…."
+  id: ID!
+  "The version that the change was made from: with another one the answer is CONFLICT. Leave it out to change whatever is there."
+  expectedVersion: Int
+  "DRAFT or ACTIVE. There is a mutation of its own to archive it."
+  status: OfferStatus
+  "Replaces all texts."
+  texts: [ProductTextInput!]
+  "Replaces all prices."
+  prices: [PriceInput!]
+  "How long a trial lasts, in hours: 1 to 8,760."
+  durationHours: Int
+  "How long after its end its price is still credited, in hours: 0 to 8,760."
+  graceHours: Int
+  "How often the product may be used in a trial, 1 to 1,000,000; null for any number."
+  uses: Int
+  "First instant on offer; null for no beginning."
+  publishFrom: Time
+  "After publishFrom; null for no end."
+  publishUntil: Time
+}
+
+"The trial offer as it is now, or why it was not changed."
+type UpdateTrialOfferPayload {
+  "The trial offer as it is now; null when it was not changed."
+  trialOffer: TrialOffer
+  "Why it was not changed; empty when it was."
+  errors: [UserError!]!
+}
+
+"The trial offer as it is now, or why it was not archived."
+type ArchiveTrialOfferPayload {
+  "The trial offer as it is now; null when it was not archived."
+  trialOffer: TrialOffer
+  "Why it was not archived; empty when it was."
+  errors: [UserError!]!
+}
+
+"A new flash sale."
+input CreateFlashSaleInput {
+  "1 to 20 languages, each once. The first is the offer's own language."
+  texts: [ProductTextInput!]!
+  "ACTIVE lets it count in its window."
+  status: OfferStatus! = ACTIVE
+  "How it lowers a price."
+  kind: FlashSaleKind!
+  "What is taken off, more than 0 and up to 100, with at most 2 decimals. For PERCENTAGE."
+  percentOff: Decimal
+  "What one costs. For FIXED."
+  prices: [PriceInput!]! = []
+  "What is on sale; it must name something."
+  scope: OfferScopeInput!
+  "First instant at which it can be on; now when it is left out."
+  startsAt: Time
+  "First instant at which it is over, after startsAt and not past. Required unless it recurs."
+  endsAt: Time
+  "A weekly window between startsAt and endsAt; left out for one window."
+  recurrence: RecurrenceInput
+  "How many units a window has, from 1; left out for any number."
+  stock: Int
+  "How many units of a window one shopper gets, from 1; left out for any number."
+  perShopper: Int
+}
+
+"The flash sale, or why there is none."
+type CreateFlashSalePayload {
+  "The new flash sale; null when there is none."
+  flashSale: FlashSale
+  "Why there is none; empty when there is one."
+  errors: [UserError!]!
+}
+
+"What is left out stays; null empties a field that may be empty."
+input UpdateFlashSaleInput {
+  "The flash sale, sal_…."
+  id: ID!
+  "The version that the change was made from: with another one the answer is CONFLICT. Leave it out to change whatever is there."
+  expectedVersion: Int
+  "DRAFT or ACTIVE. There is a mutation of its own to archive it."
+  status: OfferStatus
+  "Replaces all texts."
+  texts: [ProductTextInput!]
+  "How it lowers a price; with percentOff or prices to go with it."
+  kind: FlashSaleKind
+  "What is taken off, more than 0 and up to 100, with at most 2 decimals."
+  percentOff: Decimal
+  "Replaces all prices."
+  prices: [PriceInput!]
+  "Replaces what is on sale."
+  scope: OfferScopeInput
+  "First instant at which it can be on."
+  startsAt: Time
+  "First instant at which it is over; null for a recurring sale without an end."
+  endsAt: Time
+  "A weekly window; null for one window."
+  recurrence: RecurrenceInput
+  "How many units a window has; null for any number. Fewer than have been sold ends the window that is on."
+  stock: Int
+  "How many units of a window one shopper gets; null for any number."
+  perShopper: Int
+}
+
+"The flash sale as it is now, or why it was not changed."
+type UpdateFlashSalePayload {
+  "The flash sale as it is now; null when it was not changed."
+  flashSale: FlashSale
+  "Why it was not changed; empty when it was."
+  errors: [UserError!]!
+}
+
+"The flash sale as it is now, or why it was not archived."
+type ArchiveFlashSalePayload {
+  "The flash sale as it is now; null when it was not archived."
+  flashSale: FlashSale
+  "Why it was not archived; empty when it was."
+  errors: [UserError!]!
+}
+
+"The flash sale as it is now, or why it was not ended."
+type EndFlashSalePayload {
+  "The flash sale as it is now; null when it was not ended."
+  flashSale: FlashSale
+  "Why it was not ended; empty when it was."
+  errors: [UserError!]!
+}
+
+"A new tier plan."
+input CreateTierPlanInput {
+  "1 to 20 languages, each once. The first is the offer's own language."
+  texts: [ProductTextInput!]!
+  "ACTIVE lets it count in its window."
+  status: OfferStatus! = ACTIVE
+  "Whose price it is: a consumable product, prd_…."
+  productId: ID!
+  "How the tiers count."
+  mode: TierMode!
+  "2 to 20 tiers from 1 on, without gaps or overlaps; the last one is open-ended."
+  tiers: [TierInput!]!
+  "First instant at which it counts; now when it is left out."
+  startsAt: Time
+  "After startsAt; left out for no end."
+  endsAt: Time
+}
+
+"The tier plan, or why there is none."
+type CreateTierPlanPayload {
+  "The new tier plan; null when there is none."
+  tierPlan: TierPlan
+  "Why there is none; empty when there is one."
+  errors: [UserError!]!
+}
+
+"What is left out stays; null empties a field that may be empty."
+input UpdateTierPlanInput {
+  "The tier plan, tir_…."
+  id: ID!
+  "The version that the change was made from: with another one the answer is CONFLICT. Leave it out to change whatever is there."
+  expectedVersion: Int
+  "DRAFT or ACTIVE. There is a mutation of its own to archive it."
+  status: OfferStatus
+  "Replaces all texts."
+  texts: [ProductTextInput!]
+  "How the tiers count."
+  mode: TierMode
+  "Replaces all tiers."
+  tiers: [TierInput!]
+  "First instant at which it counts."
+  startsAt: Time
+  "After startsAt; null for no end."
+  endsAt: Time
+}
+
+"The tier plan as it is now, or why it was not changed."
+type UpdateTierPlanPayload {
+  "The tier plan as it is now; null when it was not changed."
+  tierPlan: TierPlan
+  "Why it was not changed; empty when it was."
+  errors: [UserError!]!
+}
+
+"The tier plan as it is now, or why it was not archived."
+type ArchiveTierPlanPayload {
+  "The tier plan as it is now; null when it was not archived."
+  tierPlan: TierPlan
+  "Why it was not archived; empty when it was."
+  errors: [UserError!]!
+}
+
+"A new coupon."
+input CreateCouponInput {
+  "1 to 20 languages, each once. The first is the offer's own language."
+  texts: [ProductTextInput!]!
+  "ACTIVE lets it count in its window."
+  status: OfferStatus! = ACTIVE
+  "6 to 64 letters, digits, hyphens and underscores; case does not matter. Unique. Kept as a hash alone."
+  code: String!
+  "How it lowers a price."
+  kind: CouponKind!
+  "What is taken off, more than 0 and up to 100, with at most 2 decimals. For PERCENTAGE."
+  percentOff: Decimal
+  "What is taken off, more than 0. For AMOUNT."
+  amounts: [PriceInput!]! = []
+  "What it is for; everything when it is left out."
+  scope: OfferScopeInput
+  "Whether it is taken off what other offers leave."
+  combines: Boolean! = false
+  "First instant at which it counts; now when it is left out."
+  startsAt: Time
+  "After startsAt; left out for no end."
+  endsAt: Time
+  "How many purchases may use it, from 1; left out for any number."
+  stock: Int
+  "How many purchases of one shopper may use it, from 1; left out for any number."
+  perShopper: Int
+}
+
+"The coupon, or why there is none."
+type CreateCouponPayload {
+  "The new coupon; null when there is none."
+  coupon: Coupon
+  "Why there is none; empty when there is one."
+  errors: [UserError!]!
+}
+
+"What is left out stays; null empties a field that may be empty."
+input UpdateCouponInput {
+  "The coupon, cpn_…."
+  id: ID!
+  "The version that the change was made from: with another one the answer is CONFLICT. Leave it out to change whatever is there."
+  expectedVersion: Int
+  "DRAFT or ACTIVE. There is a mutation of its own to archive it."
+  status: OfferStatus
+  "Replaces all texts."
+  texts: [ProductTextInput!]
+  "What is taken off, more than 0 and up to 100, with at most 2 decimals."
+  percentOff: Decimal
+  "Replaces all amounts."
+  amounts: [PriceInput!]
+  "Replaces what it is for; null for everything."
+  scope: OfferScopeInput
+  "Whether it is taken off what other offers leave."
+  combines: Boolean
+  "First instant at which it counts."
+  startsAt: Time
+  "After startsAt; null for no end."
+  endsAt: Time
+  "How many purchases may use it; null for any number. Fewer than have used it ends it."
+  stock: Int
+  "How many purchases of one shopper may use it; null for any number."
+  perShopper: Int
+}
+
+"The coupon as it is now, or why it was not changed."
+type UpdateCouponPayload {
+  "The coupon as it is now; null when it was not changed."
+  coupon: Coupon
+  "Why it was not changed; empty when it was."
+  errors: [UserError!]!
+}
+
+"The coupon as it is now, or why it was not archived."
+type ArchiveCouponPayload {
+  "The coupon as it is now; null when it was not archived."
+  coupon: Coupon
+  "Why it was not archived; empty when it was."
+  errors: [UserError!]!
+}
+
+"What to do when one of many changes is refused."
+enum ErrorPolicy {
+  "Make none of them."
+  REJECT_ALL
+  "Make the others."
+  SKIP_FAILED
+}
+
+"Many changes at once."
+input ChangeOffersInput {
+  "What to do when one of them is refused."
+  errorPolicy: ErrorPolicy! = REJECT_ALL
+  "1 to 100 changes, made in their order."
+  changes: [OfferChangeInput!]!
+}
+
+"One change: give exactly one field. Each is what the mutation of its name takes."
+input OfferChangeInput {
+  "As the mutation createProduct."
+  createProduct: CreateProductInput
+  "As the mutation updateProduct."
+  updateProduct: UpdateProductInput
+  "As the mutation archiveProduct."
+  archiveProduct: ArchiveProductInput
+  "As the mutation createBundle."
+  createBundle: CreateBundleInput
+  "As the mutation updateBundle."
+  updateBundle: UpdateBundleInput
+  "As the mutation archiveBundle."
+  archiveBundle: ArchiveOfferInput
+  "As the mutation createTrialOffer."
+  createTrialOffer: CreateTrialOfferInput
+  "As the mutation updateTrialOffer."
+  updateTrialOffer: UpdateTrialOfferInput
+  "As the mutation archiveTrialOffer."
+  archiveTrialOffer: ArchiveOfferInput
+  "As the mutation createFlashSale."
+  createFlashSale: CreateFlashSaleInput
+  "As the mutation updateFlashSale."
+  updateFlashSale: UpdateFlashSaleInput
+  "As the mutation archiveFlashSale."
+  archiveFlashSale: ArchiveOfferInput
+  "As the mutation createTierPlan."
+  createTierPlan: CreateTierPlanInput
+  "As the mutation updateTierPlan."
+  updateTierPlan: UpdateTierPlanInput
+  "As the mutation archiveTierPlan."
+  archiveTierPlan: ArchiveOfferInput
+  "As the mutation createCoupon."
+  createCoupon: CreateCouponInput
+  "As the mutation updateCoupon."
+  updateCoupon: UpdateCouponInput
+  "As the mutation archiveCoupon."
+  archiveCoupon: ArchiveOfferInput
+  "As the mutation endFlashSale."
+  endFlashSale: EndFlashSaleInput
+}
+
+"What became of many changes."
+type ChangeOffersPayload {
+  "One result for each change, in their order. With REJECT_ALL, and any of them refused, all of them are null."
+  results: [OfferChangeResult!]!
+  "How many changes were made."
+  changed: Int!
+  "Why changes were refused; the paths begin with changes and the position."
+  errors: [UserError!]!
+}
+
+"What became of one of many changes."
+type OfferChangeResult {
+  "The product or offer as it is then; null when the change was not made."
+  node: Node
+  "Why it was not made; empty when it was, or when it was not made for others' sake."
+  errors: [UserError!]!
+}
+
+"The price of a sale is gone: its units are sold out, or fewer are left than the basket wants. Nothing was charged."
+type SoldOutError implements UserError {
+  code: ErrorCode!
+  message: String!
+  path: [String!]
+  "How many units are left."
+  remaining: Int!
+  "The sale that is sold out."
+  flashSale: FlashSale
+  "What the basket costs without it: to buy all the same, send its total as expectedTotal."
+  quote: Quote!
+}
+
+"A shopper gets no more units at the price of a sale. Nothing was charged."
+type LimitReachedError implements UserError {
+  code: ErrorCode!
+  message: String!
+  path: [String!]
+  "How many one shopper gets."
+  limit: Int!
+  "How many the shopper has had."
+  used: Int!
+  "When it counts anew; null when it does not."
+  resetsAt: Time
+  "What the basket costs without it: to buy all the same, send its total as expectedTotal."
+  quote: Quote!
+}
+
+"The shopper has had a trial of the product; there is one, ever. Nothing was charged."
+type TrialUsedError implements UserError {
+  code: ErrorCode!
+  message: String!
+  path: [String!]
+  "The trial offer that was refused."
+  trialOffer: TrialOffer
+}
+
+"Somebody else changed the thing first; read it again."
+type ConflictError implements UserError {
+  code: ErrorCode!
+  message: String!
+  path: [String!]
+  "The version that it has now."
+  currentVersion: Int
+}
+
+"The coupon's code is not good: unknown, not begun, expired or used up. Which of them is not told."
+type CouponNotValidError implements UserError {
+  code: ErrorCode!
+  message: String!
+  path: [String!]
 }
 `, BuiltIn: false},
 	{Name: "../schema/rewards.graphqls", Input: `extend type Shopper {
@@ -2623,6 +6694,9 @@ scalar CurrencyCode
 "A BCP 47 language tag, such as \"en\" or \"pt-BR\"."
 scalar LanguageTag
 
+"A JSON document, as it is: an object, a list, a text, a number, true, false or null."
+scalar JSON
+
 "An amount of one currency."
 type Money {
   "The amount, written with the currency's own number of decimals: \"0.20\" for USD, \"1200\" for KRW."
@@ -2633,7 +6707,7 @@ type Money {
 
 "Anything that has an id of its own."
 interface Node {
-  "Opaque; starts with the kind of the thing: prd_, pur_, wal_, shp_, ent_."
+  "Opaque; starts with the kind of the thing: prd_, bdl_, trl_, sal_, tir_, cpn_, pur_, wal_, shp_, ent_."
   id: ID!
 }
 
@@ -2690,9 +6764,17 @@ enum ErrorCode {
   NOT_AVAILABLE
   "The key was used before with other content. Use a new key for a new purchase."
   IDEMPOTENCY_KEY_REUSED
+  "The units of a sale whose price was expected are gone."
+  SOLD_OUT
+  "A shopper gets no more units at the price of a sale."
+  LIMIT_REACHED
+  "The product has been tried before; there is one trial, ever."
+  TRIAL_USED
+  "The coupon's code is unknown, not begun, expired or used up; which of them is not told."
+  COUPON_NOT_VALID
 }
 
-"A refusal whose code says it all: UNAUTHENTICATED, FORBIDDEN, NOT_FOUND, CONFLICT."
+"A refusal whose code says it all: UNAUTHENTICATED, FORBIDDEN, NOT_FOUND."
 type GeneralError implements UserError {
   code: ErrorCode!
   message: String!
@@ -2709,7 +6791,7 @@ type InvalidInputError implements UserError {
 type Query {
   "The thing with this id, of whatever kind; null when there is none or it is not the caller's to see."
   node(
-    "The id of anything: prd_…, pur_…, wal_…, shp_…, ent_…."
+    "The id of anything: prd_…, bdl_…, trl_…, sal_…, pur_…, wal_…, shp_…, ent_…."
     id: ID!
   ): Node
   "The things with these ids, at most 100, in the same order; null in the place of each that is not there."
@@ -2932,6 +7014,36 @@ func (ec *executionContext) childFields_AdjustWalletPayload(ctx context.Context,
 	return nil, fmt.Errorf("no field named %q was found under type AdjustWalletPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_ArchiveBundlePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "bundle":
+		return ec.fieldContext_ArchiveBundlePayload_bundle(ctx, field)
+	case "errors":
+		return ec.fieldContext_ArchiveBundlePayload_errors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ArchiveBundlePayload", field.Name)
+}
+
+func (ec *executionContext) childFields_ArchiveCouponPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "coupon":
+		return ec.fieldContext_ArchiveCouponPayload_coupon(ctx, field)
+	case "errors":
+		return ec.fieldContext_ArchiveCouponPayload_errors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ArchiveCouponPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_ArchiveFlashSalePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "flashSale":
+		return ec.fieldContext_ArchiveFlashSalePayload_flashSale(ctx, field)
+	case "errors":
+		return ec.fieldContext_ArchiveFlashSalePayload_errors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ArchiveFlashSalePayload", field.Name)
+}
+
 func (ec *executionContext) childFields_ArchiveProductPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "product":
@@ -2940,6 +7052,70 @@ func (ec *executionContext) childFields_ArchiveProductPayload(ctx context.Contex
 		return ec.fieldContext_ArchiveProductPayload_errors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ArchiveProductPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_ArchiveTierPlanPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "tierPlan":
+		return ec.fieldContext_ArchiveTierPlanPayload_tierPlan(ctx, field)
+	case "errors":
+		return ec.fieldContext_ArchiveTierPlanPayload_errors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ArchiveTierPlanPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_ArchiveTrialOfferPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "trialOffer":
+		return ec.fieldContext_ArchiveTrialOfferPayload_trialOffer(ctx, field)
+	case "errors":
+		return ec.fieldContext_ArchiveTrialOfferPayload_errors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ArchiveTrialOfferPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_AuditEntry(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_AuditEntry_id(ctx, field)
+	case "actor":
+		return ec.fieldContext_AuditEntry_actor(ctx, field)
+	case "action":
+		return ec.fieldContext_AuditEntry_action(ctx, field)
+	case "targetId":
+		return ec.fieldContext_AuditEntry_targetId(ctx, field)
+	case "before":
+		return ec.fieldContext_AuditEntry_before(ctx, field)
+	case "after":
+		return ec.fieldContext_AuditEntry_after(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_AuditEntry_createdAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AuditEntry", field.Name)
+}
+
+func (ec *executionContext) childFields_AuditEntryConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_AuditEntryConnection_edges(ctx, field)
+	case "nodes":
+		return ec.fieldContext_AuditEntryConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_AuditEntryConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_AuditEntryConnection_totalCount(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AuditEntryConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_AuditEntryEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_AuditEntryEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_AuditEntryEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AuditEntryEdge", field.Name)
 }
 
 func (ec *executionContext) childFields_Badge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -2966,6 +7142,102 @@ func (ec *executionContext) childFields_BadgeAward(ctx context.Context, field gr
 	return nil, fmt.Errorf("no field named %q was found under type BadgeAward", field.Name)
 }
 
+func (ec *executionContext) childFields_Bundle(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_Bundle_id(ctx, field)
+	case "slug":
+		return ec.fieldContext_Bundle_slug(ctx, field)
+	case "kind":
+		return ec.fieldContext_Bundle_kind(ctx, field)
+	case "status":
+		return ec.fieldContext_Bundle_status(ctx, field)
+	case "name":
+		return ec.fieldContext_Bundle_name(ctx, field)
+	case "description":
+		return ec.fieldContext_Bundle_description(ctx, field)
+	case "components":
+		return ec.fieldContext_Bundle_components(ctx, field)
+	case "products":
+		return ec.fieldContext_Bundle_products(ctx, field)
+	case "choose":
+		return ec.fieldContext_Bundle_choose(ctx, field)
+	case "percentOff":
+		return ec.fieldContext_Bundle_percentOff(ctx, field)
+	case "fixedPrices":
+		return ec.fieldContext_Bundle_fixedPrices(ctx, field)
+	case "price":
+		return ec.fieldContext_Bundle_price(ctx, field)
+	case "owned":
+		return ec.fieldContext_Bundle_owned(ctx, field)
+	case "leftOut":
+		return ec.fieldContext_Bundle_leftOut(ctx, field)
+	case "publishFrom":
+		return ec.fieldContext_Bundle_publishFrom(ctx, field)
+	case "publishUntil":
+		return ec.fieldContext_Bundle_publishUntil(ctx, field)
+	case "priceHistory":
+		return ec.fieldContext_Bundle_priceHistory(ctx, field)
+	case "version":
+		return ec.fieldContext_Bundle_version(ctx, field)
+	case "serverTime":
+		return ec.fieldContext_Bundle_serverTime(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_Bundle_createdAt(ctx, field)
+	case "updatedAt":
+		return ec.fieldContext_Bundle_updatedAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Bundle", field.Name)
+}
+
+func (ec *executionContext) childFields_BundleComponent(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "product":
+		return ec.fieldContext_BundleComponent_product(ctx, field)
+	case "bundle":
+		return ec.fieldContext_BundleComponent_bundle(ctx, field)
+	case "quantity":
+		return ec.fieldContext_BundleComponent_quantity(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type BundleComponent", field.Name)
+}
+
+func (ec *executionContext) childFields_BundleConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_BundleConnection_edges(ctx, field)
+	case "nodes":
+		return ec.fieldContext_BundleConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_BundleConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_BundleConnection_totalCount(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type BundleConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_BundleEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_BundleEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_BundleEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type BundleEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_ChangeOffersPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "results":
+		return ec.fieldContext_ChangeOffersPayload_results(ctx, field)
+	case "changed":
+		return ec.fieldContext_ChangeOffersPayload_changed(ctx, field)
+	case "errors":
+		return ec.fieldContext_ChangeOffersPayload_errors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ChangeOffersPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_CheckoutPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "purchase":
@@ -2984,6 +7256,100 @@ func (ec *executionContext) childFields_CheckoutPayload(ctx context.Context, fie
 	return nil, fmt.Errorf("no field named %q was found under type CheckoutPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_Coupon(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_Coupon_id(ctx, field)
+	case "status":
+		return ec.fieldContext_Coupon_status(ctx, field)
+	case "name":
+		return ec.fieldContext_Coupon_name(ctx, field)
+	case "codeHint":
+		return ec.fieldContext_Coupon_codeHint(ctx, field)
+	case "kind":
+		return ec.fieldContext_Coupon_kind(ctx, field)
+	case "percentOff":
+		return ec.fieldContext_Coupon_percentOff(ctx, field)
+	case "amounts":
+		return ec.fieldContext_Coupon_amounts(ctx, field)
+	case "scope":
+		return ec.fieldContext_Coupon_scope(ctx, field)
+	case "combines":
+		return ec.fieldContext_Coupon_combines(ctx, field)
+	case "startsAt":
+		return ec.fieldContext_Coupon_startsAt(ctx, field)
+	case "endsAt":
+		return ec.fieldContext_Coupon_endsAt(ctx, field)
+	case "stock":
+		return ec.fieldContext_Coupon_stock(ctx, field)
+	case "perShopper":
+		return ec.fieldContext_Coupon_perShopper(ctx, field)
+	case "used":
+		return ec.fieldContext_Coupon_used(ctx, field)
+	case "version":
+		return ec.fieldContext_Coupon_version(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_Coupon_createdAt(ctx, field)
+	case "updatedAt":
+		return ec.fieldContext_Coupon_updatedAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Coupon", field.Name)
+}
+
+func (ec *executionContext) childFields_CouponConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_CouponConnection_edges(ctx, field)
+	case "nodes":
+		return ec.fieldContext_CouponConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_CouponConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_CouponConnection_totalCount(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CouponConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_CouponEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_CouponEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_CouponEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CouponEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_CreateBundlePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "bundle":
+		return ec.fieldContext_CreateBundlePayload_bundle(ctx, field)
+	case "errors":
+		return ec.fieldContext_CreateBundlePayload_errors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CreateBundlePayload", field.Name)
+}
+
+func (ec *executionContext) childFields_CreateCouponPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "coupon":
+		return ec.fieldContext_CreateCouponPayload_coupon(ctx, field)
+	case "errors":
+		return ec.fieldContext_CreateCouponPayload_errors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CreateCouponPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_CreateFlashSalePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "flashSale":
+		return ec.fieldContext_CreateFlashSalePayload_flashSale(ctx, field)
+	case "errors":
+		return ec.fieldContext_CreateFlashSalePayload_errors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CreateFlashSalePayload", field.Name)
+}
+
 func (ec *executionContext) childFields_CreateProductPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "product":
@@ -2994,6 +7360,36 @@ func (ec *executionContext) childFields_CreateProductPayload(ctx context.Context
 	return nil, fmt.Errorf("no field named %q was found under type CreateProductPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_CreateTierPlanPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "tierPlan":
+		return ec.fieldContext_CreateTierPlanPayload_tierPlan(ctx, field)
+	case "errors":
+		return ec.fieldContext_CreateTierPlanPayload_errors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CreateTierPlanPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_CreateTrialOfferPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "trialOffer":
+		return ec.fieldContext_CreateTrialOfferPayload_trialOffer(ctx, field)
+	case "errors":
+		return ec.fieldContext_CreateTrialOfferPayload_errors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CreateTrialOfferPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_EndFlashSalePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "flashSale":
+		return ec.fieldContext_EndFlashSalePayload_flashSale(ctx, field)
+	case "errors":
+		return ec.fieldContext_EndFlashSalePayload_errors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type EndFlashSalePayload", field.Name)
+}
+
 func (ec *executionContext) childFields_Entitlement(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -3002,12 +7398,16 @@ func (ec *executionContext) childFields_Entitlement(ctx context.Context, field g
 		return ec.fieldContext_Entitlement_product(ctx, field)
 	case "kind":
 		return ec.fieldContext_Entitlement_kind(ctx, field)
+	case "trial":
+		return ec.fieldContext_Entitlement_trial(ctx, field)
 	case "status":
 		return ec.fieldContext_Entitlement_status(ctx, field)
 	case "units":
 		return ec.fieldContext_Entitlement_units(ctx, field)
 	case "remaining":
 		return ec.fieldContext_Entitlement_remaining(ctx, field)
+	case "expiresAt":
+		return ec.fieldContext_Entitlement_expiresAt(ctx, field)
 	case "purchaseId":
 		return ec.fieldContext_Entitlement_purchaseId(ctx, field)
 	case "grantedAt":
@@ -3040,6 +7440,88 @@ func (ec *executionContext) childFields_EntitlementEdge(ctx context.Context, fie
 	return nil, fmt.Errorf("no field named %q was found under type EntitlementEdge", field.Name)
 }
 
+func (ec *executionContext) childFields_FlashSale(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_FlashSale_id(ctx, field)
+	case "status":
+		return ec.fieldContext_FlashSale_status(ctx, field)
+	case "name":
+		return ec.fieldContext_FlashSale_name(ctx, field)
+	case "description":
+		return ec.fieldContext_FlashSale_description(ctx, field)
+	case "kind":
+		return ec.fieldContext_FlashSale_kind(ctx, field)
+	case "percentOff":
+		return ec.fieldContext_FlashSale_percentOff(ctx, field)
+	case "fixedPrices":
+		return ec.fieldContext_FlashSale_fixedPrices(ctx, field)
+	case "scope":
+		return ec.fieldContext_FlashSale_scope(ctx, field)
+	case "startsAt":
+		return ec.fieldContext_FlashSale_startsAt(ctx, field)
+	case "endsAt":
+		return ec.fieldContext_FlashSale_endsAt(ctx, field)
+	case "recurrence":
+		return ec.fieldContext_FlashSale_recurrence(ctx, field)
+	case "currentWindow":
+		return ec.fieldContext_FlashSale_currentWindow(ctx, field)
+	case "stock":
+		return ec.fieldContext_FlashSale_stock(ctx, field)
+	case "remaining":
+		return ec.fieldContext_FlashSale_remaining(ctx, field)
+	case "perShopper":
+		return ec.fieldContext_FlashSale_perShopper(ctx, field)
+	case "sold":
+		return ec.fieldContext_FlashSale_sold(ctx, field)
+	case "endedAt":
+		return ec.fieldContext_FlashSale_endedAt(ctx, field)
+	case "version":
+		return ec.fieldContext_FlashSale_version(ctx, field)
+	case "serverTime":
+		return ec.fieldContext_FlashSale_serverTime(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_FlashSale_createdAt(ctx, field)
+	case "updatedAt":
+		return ec.fieldContext_FlashSale_updatedAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type FlashSale", field.Name)
+}
+
+func (ec *executionContext) childFields_FlashSaleConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_FlashSaleConnection_edges(ctx, field)
+	case "nodes":
+		return ec.fieldContext_FlashSaleConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_FlashSaleConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_FlashSaleConnection_totalCount(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type FlashSaleConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_FlashSaleEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_FlashSaleEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_FlashSaleEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type FlashSaleEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_LeftOut(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "product":
+		return ec.fieldContext_LeftOut_product(ctx, field)
+	case "reason":
+		return ec.fieldContext_LeftOut_reason(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type LeftOut", field.Name)
+}
+
 func (ec *executionContext) childFields_Media(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "kind":
@@ -3062,6 +7544,74 @@ func (ec *executionContext) childFields_Money(ctx context.Context, field graphql
 	return nil, fmt.Errorf("no field named %q was found under type Money", field.Name)
 }
 
+func (ec *executionContext) childFields_OfferChangeResult(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "node":
+		return ec.fieldContext_OfferChangeResult_node(ctx, field)
+	case "errors":
+		return ec.fieldContext_OfferChangeResult_errors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type OfferChangeResult", field.Name)
+}
+
+func (ec *executionContext) childFields_OfferConflict(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "product":
+		return ec.fieldContext_OfferConflict_product(ctx, field)
+	case "startsAt":
+		return ec.fieldContext_OfferConflict_startsAt(ctx, field)
+	case "endsAt":
+		return ec.fieldContext_OfferConflict_endsAt(ctx, field)
+	case "contenders":
+		return ec.fieldContext_OfferConflict_contenders(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type OfferConflict", field.Name)
+}
+
+func (ec *executionContext) childFields_OfferContender(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "offer":
+		return ec.fieldContext_OfferContender_offer(ctx, field)
+	case "price":
+		return ec.fieldContext_OfferContender_price(ctx, field)
+	case "wins":
+		return ec.fieldContext_OfferContender_wins(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type OfferContender", field.Name)
+}
+
+func (ec *executionContext) childFields_OfferNotApplied(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "kind":
+		return ec.fieldContext_OfferNotApplied_kind(ctx, field)
+	case "label":
+		return ec.fieldContext_OfferNotApplied_label(ctx, field)
+	case "source":
+		return ec.fieldContext_OfferNotApplied_source(ctx, field)
+	case "reason":
+		return ec.fieldContext_OfferNotApplied_reason(ctx, field)
+	case "message":
+		return ec.fieldContext_OfferNotApplied_message(ctx, field)
+	case "path":
+		return ec.fieldContext_OfferNotApplied_path(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type OfferNotApplied", field.Name)
+}
+
+func (ec *executionContext) childFields_OfferScope(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "products":
+		return ec.fieldContext_OfferScope_products(ctx, field)
+	case "bundles":
+		return ec.fieldContext_OfferScope_bundles(ctx, field)
+	case "tags":
+		return ec.fieldContext_OfferScope_tags(ctx, field)
+	case "categories":
+		return ec.fieldContext_OfferScope_categories(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type OfferScope", field.Name)
+}
+
 func (ec *executionContext) childFields_PageInfo(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "hasNextPage":
@@ -3082,8 +7632,44 @@ func (ec *executionContext) childFields_Price(ctx context.Context, field graphql
 		return ec.fieldContext_Price_list(ctx, field)
 	case "current":
 		return ec.fieldContext_Price_current(ctx, field)
+	case "lowestLast30Days":
+		return ec.fieldContext_Price_lowestLast30Days(ctx, field)
+	case "flashSale":
+		return ec.fieldContext_Price_flashSale(ctx, field)
+	case "until":
+		return ec.fieldContext_Price_until(ctx, field)
+	case "adjustments":
+		return ec.fieldContext_Price_adjustments(ctx, field)
+	case "notApplied":
+		return ec.fieldContext_Price_notApplied(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Price", field.Name)
+}
+
+func (ec *executionContext) childFields_PriceAdjustment(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "kind":
+		return ec.fieldContext_PriceAdjustment_kind(ctx, field)
+	case "label":
+		return ec.fieldContext_PriceAdjustment_label(ctx, field)
+	case "amount":
+		return ec.fieldContext_PriceAdjustment_amount(ctx, field)
+	case "source":
+		return ec.fieldContext_PriceAdjustment_source(ctx, field)
+	case "unitsApplied":
+		return ec.fieldContext_PriceAdjustment_unitsApplied(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PriceAdjustment", field.Name)
+}
+
+func (ec *executionContext) childFields_PriceStep(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "price":
+		return ec.fieldContext_PriceStep_price(ctx, field)
+	case "since":
+		return ec.fieldContext_PriceStep_since(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PriceStep", field.Name)
 }
 
 func (ec *executionContext) childFields_Product(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -3118,6 +7704,14 @@ func (ec *executionContext) childFields_Product(ctx context.Context, field graph
 		return ec.fieldContext_Product_prices(ctx, field)
 	case "owned":
 		return ec.fieldContext_Product_owned(ctx, field)
+	case "bundles":
+		return ec.fieldContext_Product_bundles(ctx, field)
+	case "trialOffers":
+		return ec.fieldContext_Product_trialOffers(ctx, field)
+	case "tierPlan":
+		return ec.fieldContext_Product_tierPlan(ctx, field)
+	case "priceHistory":
+		return ec.fieldContext_Product_priceHistory(ctx, field)
 	case "publishFrom":
 		return ec.fieldContext_Product_publishFrom(ctx, field)
 	case "publishUntil":
@@ -3226,6 +7820,12 @@ func (ec *executionContext) childFields_PurchaseLine(ctx context.Context, field 
 		return ec.fieldContext_PurchaseLine_listPrice(ctx, field)
 	case "total":
 		return ec.fieldContext_PurchaseLine_total(ctx, field)
+	case "adjustments":
+		return ec.fieldContext_PurchaseLine_adjustments(ctx, field)
+	case "bundle":
+		return ec.fieldContext_PurchaseLine_bundle(ctx, field)
+	case "trialOffer":
+		return ec.fieldContext_PurchaseLine_trialOffer(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type PurchaseLine", field.Name)
 }
@@ -3246,6 +7846,8 @@ func (ec *executionContext) childFields_Quote(ctx context.Context, field graphql
 	switch field.Name {
 	case "lines":
 		return ec.fieldContext_Quote_lines(ctx, field)
+	case "notApplied":
+		return ec.fieldContext_Quote_notApplied(ctx, field)
 	case "subtotal":
 		return ec.fieldContext_Quote_subtotal(ctx, field)
 	case "savings":
@@ -3278,8 +7880,30 @@ func (ec *executionContext) childFields_QuoteLine(ctx context.Context, field gra
 		return ec.fieldContext_QuoteLine_listPrice(ctx, field)
 	case "total":
 		return ec.fieldContext_QuoteLine_total(ctx, field)
+	case "adjustments":
+		return ec.fieldContext_QuoteLine_adjustments(ctx, field)
+	case "parts":
+		return ec.fieldContext_QuoteLine_parts(ctx, field)
+	case "leftOut":
+		return ec.fieldContext_QuoteLine_leftOut(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type QuoteLine", field.Name)
+}
+
+func (ec *executionContext) childFields_QuotePart(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "product":
+		return ec.fieldContext_QuotePart_product(ctx, field)
+	case "quantity":
+		return ec.fieldContext_QuotePart_quantity(ctx, field)
+	case "listPrice":
+		return ec.fieldContext_QuotePart_listPrice(ctx, field)
+	case "total":
+		return ec.fieldContext_QuotePart_total(ctx, field)
+	case "adjustments":
+		return ec.fieldContext_QuotePart_adjustments(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type QuotePart", field.Name)
 }
 
 func (ec *executionContext) childFields_RateLimitStatus(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -3292,6 +7916,20 @@ func (ec *executionContext) childFields_RateLimitStatus(ctx context.Context, fie
 		return ec.fieldContext_RateLimitStatus_resetAfterMs(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type RateLimitStatus", field.Name)
+}
+
+func (ec *executionContext) childFields_Recurrence(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "timeZone":
+		return ec.fieldContext_Recurrence_timeZone(ctx, field)
+	case "weekdays":
+		return ec.fieldContext_Recurrence_weekdays(ctx, field)
+	case "from":
+		return ec.fieldContext_Recurrence_from(ctx, field)
+	case "until":
+		return ec.fieldContext_Recurrence_until(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Recurrence", field.Name)
 }
 
 func (ec *executionContext) childFields_RewardPreview(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -3314,6 +7952,16 @@ func (ec *executionContext) childFields_Rewards(ctx context.Context, field graph
 	return nil, fmt.Errorf("no field named %q was found under type Rewards", field.Name)
 }
 
+func (ec *executionContext) childFields_SaleWindow(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "startsAt":
+		return ec.fieldContext_SaleWindow_startsAt(ctx, field)
+	case "endsAt":
+		return ec.fieldContext_SaleWindow_endsAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SaleWindow", field.Name)
+}
+
 func (ec *executionContext) childFields_Shopper(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -3332,6 +7980,70 @@ func (ec *executionContext) childFields_Shopper(ctx context.Context, field graph
 		return ec.fieldContext_Shopper_wallet(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Shopper", field.Name)
+}
+
+func (ec *executionContext) childFields_Tier(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "from":
+		return ec.fieldContext_Tier_from(ctx, field)
+	case "upTo":
+		return ec.fieldContext_Tier_upTo(ctx, field)
+	case "prices":
+		return ec.fieldContext_Tier_prices(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Tier", field.Name)
+}
+
+func (ec *executionContext) childFields_TierPlan(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_TierPlan_id(ctx, field)
+	case "product":
+		return ec.fieldContext_TierPlan_product(ctx, field)
+	case "status":
+		return ec.fieldContext_TierPlan_status(ctx, field)
+	case "name":
+		return ec.fieldContext_TierPlan_name(ctx, field)
+	case "mode":
+		return ec.fieldContext_TierPlan_mode(ctx, field)
+	case "tiers":
+		return ec.fieldContext_TierPlan_tiers(ctx, field)
+	case "startsAt":
+		return ec.fieldContext_TierPlan_startsAt(ctx, field)
+	case "endsAt":
+		return ec.fieldContext_TierPlan_endsAt(ctx, field)
+	case "version":
+		return ec.fieldContext_TierPlan_version(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_TierPlan_createdAt(ctx, field)
+	case "updatedAt":
+		return ec.fieldContext_TierPlan_updatedAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type TierPlan", field.Name)
+}
+
+func (ec *executionContext) childFields_TierPlanConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_TierPlanConnection_edges(ctx, field)
+	case "nodes":
+		return ec.fieldContext_TierPlanConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_TierPlanConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_TierPlanConnection_totalCount(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type TierPlanConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_TierPlanEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_TierPlanEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_TierPlanEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type TierPlanEdge", field.Name)
 }
 
 func (ec *executionContext) childFields_TopUpWalletPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -3392,6 +8104,100 @@ func (ec *executionContext) childFields_TransferEdge(ctx context.Context, field 
 	return nil, fmt.Errorf("no field named %q was found under type TransferEdge", field.Name)
 }
 
+func (ec *executionContext) childFields_TrialOffer(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_TrialOffer_id(ctx, field)
+	case "product":
+		return ec.fieldContext_TrialOffer_product(ctx, field)
+	case "status":
+		return ec.fieldContext_TrialOffer_status(ctx, field)
+	case "name":
+		return ec.fieldContext_TrialOffer_name(ctx, field)
+	case "description":
+		return ec.fieldContext_TrialOffer_description(ctx, field)
+	case "price":
+		return ec.fieldContext_TrialOffer_price(ctx, field)
+	case "owned":
+		return ec.fieldContext_TrialOffer_owned(ctx, field)
+	case "used":
+		return ec.fieldContext_TrialOffer_used(ctx, field)
+	case "durationHours":
+		return ec.fieldContext_TrialOffer_durationHours(ctx, field)
+	case "graceHours":
+		return ec.fieldContext_TrialOffer_graceHours(ctx, field)
+	case "uses":
+		return ec.fieldContext_TrialOffer_uses(ctx, field)
+	case "publishFrom":
+		return ec.fieldContext_TrialOffer_publishFrom(ctx, field)
+	case "publishUntil":
+		return ec.fieldContext_TrialOffer_publishUntil(ctx, field)
+	case "version":
+		return ec.fieldContext_TrialOffer_version(ctx, field)
+	case "serverTime":
+		return ec.fieldContext_TrialOffer_serverTime(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_TrialOffer_createdAt(ctx, field)
+	case "updatedAt":
+		return ec.fieldContext_TrialOffer_updatedAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type TrialOffer", field.Name)
+}
+
+func (ec *executionContext) childFields_TrialOfferConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_TrialOfferConnection_edges(ctx, field)
+	case "nodes":
+		return ec.fieldContext_TrialOfferConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_TrialOfferConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_TrialOfferConnection_totalCount(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type TrialOfferConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_TrialOfferEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_TrialOfferEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_TrialOfferEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type TrialOfferEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_UpdateBundlePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "bundle":
+		return ec.fieldContext_UpdateBundlePayload_bundle(ctx, field)
+	case "errors":
+		return ec.fieldContext_UpdateBundlePayload_errors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UpdateBundlePayload", field.Name)
+}
+
+func (ec *executionContext) childFields_UpdateCouponPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "coupon":
+		return ec.fieldContext_UpdateCouponPayload_coupon(ctx, field)
+	case "errors":
+		return ec.fieldContext_UpdateCouponPayload_errors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UpdateCouponPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_UpdateFlashSalePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "flashSale":
+		return ec.fieldContext_UpdateFlashSalePayload_flashSale(ctx, field)
+	case "errors":
+		return ec.fieldContext_UpdateFlashSalePayload_errors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UpdateFlashSalePayload", field.Name)
+}
+
 func (ec *executionContext) childFields_UpdateProductPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "product":
@@ -3400,6 +8206,38 @@ func (ec *executionContext) childFields_UpdateProductPayload(ctx context.Context
 		return ec.fieldContext_UpdateProductPayload_errors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type UpdateProductPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_UpdateTierPlanPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "tierPlan":
+		return ec.fieldContext_UpdateTierPlanPayload_tierPlan(ctx, field)
+	case "errors":
+		return ec.fieldContext_UpdateTierPlanPayload_errors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UpdateTierPlanPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_UpdateTrialOfferPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "trialOffer":
+		return ec.fieldContext_UpdateTrialOfferPayload_trialOffer(ctx, field)
+	case "errors":
+		return ec.fieldContext_UpdateTrialOfferPayload_errors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UpdateTrialOfferPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_UseEntitlementPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "entitlement":
+		return ec.fieldContext_UseEntitlementPayload_entitlement(ctx, field)
+	case "replayed":
+		return ec.fieldContext_UseEntitlementPayload_replayed(ctx, field)
+	case "errors":
+		return ec.fieldContext_UseEntitlementPayload_errors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UseEntitlementPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_Wallet(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -3558,12 +8396,160 @@ func (ec *executionContext) dir_role_args(ctx context.Context, rawArgs map[strin
 	return args, nil
 }
 
+func (ec *executionContext) field_Bundle_description_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "languages",
+		func(ctx context.Context, v any) ([]string, error) {
+			return ec.unmarshalOLanguageTag2ᚕstringᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["languages"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Bundle_name_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "languages",
+		func(ctx context.Context, v any) ([]string, error) {
+			return ec.unmarshalOLanguageTag2ᚕstringᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["languages"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Bundle_priceHistory_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "currency",
+		func(ctx context.Context, v any) (money.Code, error) {
+			return ec.unmarshalNCurrencyCode2farthingᚋinternalᚋmoneyᚐCode(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["currency"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (int, error) {
+			return ec.unmarshalNInt2int(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg1
+	return args, nil
+}
+
+func (ec *executionContext) field_Bundle_price_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "currency",
+		func(ctx context.Context, v any) (money.Code, error) {
+			return ec.unmarshalNCurrencyCode2farthingᚋinternalᚋmoneyᚐCode(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["currency"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Coupon_name_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "languages",
+		func(ctx context.Context, v any) ([]string, error) {
+			return ec.unmarshalOLanguageTag2ᚕstringᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["languages"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_FlashSale_description_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "languages",
+		func(ctx context.Context, v any) ([]string, error) {
+			return ec.unmarshalOLanguageTag2ᚕstringᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["languages"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_FlashSale_name_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "languages",
+		func(ctx context.Context, v any) ([]string, error) {
+			return ec.unmarshalOLanguageTag2ᚕstringᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["languages"] = arg0
+	return args, nil
+}
+
 func (ec *executionContext) field_Mutation_adjustWallet_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (model.AdjustWalletInput, error) {
 			return ec.unmarshalNAdjustWalletInput2farthingᚋgraphᚋmodelᚐAdjustWalletInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_archiveBundle_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.ArchiveOfferInput, error) {
+			return ec.unmarshalNArchiveOfferInput2farthingᚋgraphᚋmodelᚐArchiveOfferInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_archiveCoupon_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.ArchiveOfferInput, error) {
+			return ec.unmarshalNArchiveOfferInput2farthingᚋgraphᚋmodelᚐArchiveOfferInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_archiveFlashSale_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.ArchiveOfferInput, error) {
+			return ec.unmarshalNArchiveOfferInput2farthingᚋgraphᚋmodelᚐArchiveOfferInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -3586,12 +8572,96 @@ func (ec *executionContext) field_Mutation_archiveProduct_args(ctx context.Conte
 	return args, nil
 }
 
+func (ec *executionContext) field_Mutation_archiveTierPlan_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.ArchiveOfferInput, error) {
+			return ec.unmarshalNArchiveOfferInput2farthingᚋgraphᚋmodelᚐArchiveOfferInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_archiveTrialOffer_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.ArchiveOfferInput, error) {
+			return ec.unmarshalNArchiveOfferInput2farthingᚋgraphᚋmodelᚐArchiveOfferInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_changeOffers_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.ChangeOffersInput, error) {
+			return ec.unmarshalNChangeOffersInput2farthingᚋgraphᚋmodelᚐChangeOffersInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
 func (ec *executionContext) field_Mutation_checkout_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (model.CheckoutInput, error) {
 			return ec.unmarshalNCheckoutInput2farthingᚋgraphᚋmodelᚐCheckoutInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_createBundle_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.CreateBundleInput, error) {
+			return ec.unmarshalNCreateBundleInput2farthingᚋgraphᚋmodelᚐCreateBundleInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_createCoupon_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.CreateCouponInput, error) {
+			return ec.unmarshalNCreateCouponInput2farthingᚋgraphᚋmodelᚐCreateCouponInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_createFlashSale_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.CreateFlashSaleInput, error) {
+			return ec.unmarshalNCreateFlashSaleInput2farthingᚋgraphᚋmodelᚐCreateFlashSaleInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -3614,12 +8684,96 @@ func (ec *executionContext) field_Mutation_createProduct_args(ctx context.Contex
 	return args, nil
 }
 
+func (ec *executionContext) field_Mutation_createTierPlan_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.CreateTierPlanInput, error) {
+			return ec.unmarshalNCreateTierPlanInput2farthingᚋgraphᚋmodelᚐCreateTierPlanInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_createTrialOffer_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.CreateTrialOfferInput, error) {
+			return ec.unmarshalNCreateTrialOfferInput2farthingᚋgraphᚋmodelᚐCreateTrialOfferInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_endFlashSale_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.EndFlashSaleInput, error) {
+			return ec.unmarshalNEndFlashSaleInput2farthingᚋgraphᚋmodelᚐEndFlashSaleInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
 func (ec *executionContext) field_Mutation_topUpWallet_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (model.TopUpWalletInput, error) {
 			return ec.unmarshalNTopUpWalletInput2farthingᚋgraphᚋmodelᚐTopUpWalletInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_updateBundle_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.UpdateBundleInput, error) {
+			return ec.unmarshalNUpdateBundleInput2farthingᚋgraphᚋmodelᚐUpdateBundleInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_updateCoupon_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.UpdateCouponInput, error) {
+			return ec.unmarshalNUpdateCouponInput2farthingᚋgraphᚋmodelᚐUpdateCouponInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_updateFlashSale_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.UpdateFlashSaleInput, error) {
+			return ec.unmarshalNUpdateFlashSaleInput2farthingᚋgraphᚋmodelᚐUpdateFlashSaleInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -3639,6 +8793,76 @@ func (ec *executionContext) field_Mutation_updateProduct_args(ctx context.Contex
 		return nil, err
 	}
 	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_updateTierPlan_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.UpdateTierPlanInput, error) {
+			return ec.unmarshalNUpdateTierPlanInput2farthingᚋgraphᚋmodelᚐUpdateTierPlanInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_updateTrialOffer_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.UpdateTrialOfferInput, error) {
+			return ec.unmarshalNUpdateTrialOfferInput2farthingᚋgraphᚋmodelᚐUpdateTrialOfferInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_useEntitlement_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.UseEntitlementInput, error) {
+			return ec.unmarshalNUseEntitlementInput2farthingᚋgraphᚋmodelᚐUseEntitlementInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_OfferNotApplied_label_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "languages",
+		func(ctx context.Context, v any) ([]string, error) {
+			return ec.unmarshalOLanguageTag2ᚕstringᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["languages"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_PriceAdjustment_label_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "languages",
+		func(ctx context.Context, v any) ([]string, error) {
+			return ec.unmarshalOLanguageTag2ᚕstringᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["languages"] = arg0
 	return args, nil
 }
 
@@ -3667,6 +8891,28 @@ func (ec *executionContext) field_Product_name_args(ctx context.Context, rawArgs
 		return nil, err
 	}
 	args["languages"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Product_priceHistory_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "currency",
+		func(ctx context.Context, v any) (money.Code, error) {
+			return ec.unmarshalNCurrencyCode2farthingᚋinternalᚋmoneyᚐCode(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["currency"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (int, error) {
+			return ec.unmarshalNInt2int(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg1
 	return args, nil
 }
 
@@ -3712,6 +8958,226 @@ func (ec *executionContext) field_Query___type_args(ctx context.Context, rawArgs
 	return args, nil
 }
 
+func (ec *executionContext) field_Query_auditEntries_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "last",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["last"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "before",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["before"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "filter",
+		func(ctx context.Context, v any) (*model.AuditFilter, error) {
+			return ec.unmarshalOAuditFilter2ᚖfarthingᚋgraphᚋmodelᚐAuditFilter(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["filter"] = arg4
+	return args, nil
+}
+
+func (ec *executionContext) field_Query_bundle_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "id",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOID2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["id"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "slug",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["slug"] = arg1
+	return args, nil
+}
+
+func (ec *executionContext) field_Query_bundles_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "last",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["last"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "before",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["before"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "filter",
+		func(ctx context.Context, v any) (*model.OfferFilter, error) {
+			return ec.unmarshalOOfferFilter2ᚖfarthingᚋgraphᚋmodelᚐOfferFilter(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["filter"] = arg4
+	return args, nil
+}
+
+func (ec *executionContext) field_Query_coupons_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "last",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["last"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "before",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["before"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "filter",
+		func(ctx context.Context, v any) (*model.OfferFilter, error) {
+			return ec.unmarshalOOfferFilter2ᚖfarthingᚋgraphᚋmodelᚐOfferFilter(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["filter"] = arg4
+	return args, nil
+}
+
+func (ec *executionContext) field_Query_flashSale_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "id",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["id"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Query_flashSales_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "last",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["last"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "before",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["before"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "status",
+		func(ctx context.Context, v any) ([]model.FlashSaleStatus, error) {
+			return ec.unmarshalOFlashSaleStatus2ᚕfarthingᚋgraphᚋmodelᚐFlashSaleStatusᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["status"] = arg4
+	return args, nil
+}
+
 func (ec *executionContext) field_Query_node_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -3737,6 +9203,36 @@ func (ec *executionContext) field_Query_nodes_args(ctx context.Context, rawArgs 
 		return nil, err
 	}
 	args["ids"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Query_offerConflicts_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "currency",
+		func(ctx context.Context, v any) (money.Code, error) {
+			return ec.unmarshalNCurrencyCode2farthingᚋinternalᚋmoneyᚐCode(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["currency"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "from",
+		func(ctx context.Context, v any) (*time.Time, error) {
+			return ec.unmarshalOTime2ᚖtimeᚐTime(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["from"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "until",
+		func(ctx context.Context, v any) (*time.Time, error) {
+			return ec.unmarshalOTime2ᚖtimeᚐTime(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["until"] = arg2
 	return args, nil
 }
 
@@ -3827,6 +9323,114 @@ func (ec *executionContext) field_Query_quote_args(ctx context.Context, rawArgs 
 		return nil, err
 	}
 	args["input"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "at",
+		func(ctx context.Context, v any) (*time.Time, error) {
+			return ec.unmarshalOTime2ᚖtimeᚐTime(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["at"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "as",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOID2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["as"] = arg2
+	return args, nil
+}
+
+func (ec *executionContext) field_Query_tierPlans_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "last",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["last"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "before",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["before"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "filter",
+		func(ctx context.Context, v any) (*model.OfferFilter, error) {
+			return ec.unmarshalOOfferFilter2ᚖfarthingᚋgraphᚋmodelᚐOfferFilter(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["filter"] = arg4
+	return args, nil
+}
+
+func (ec *executionContext) field_Query_trialOffers_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "last",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["last"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "before",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["before"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "filter",
+		func(ctx context.Context, v any) (*model.OfferFilter, error) {
+			return ec.unmarshalOOfferFilter2ᚖfarthingᚋgraphᚋmodelᚐOfferFilter(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["filter"] = arg4
 	return args, nil
 }
 
@@ -3907,6 +9511,76 @@ func (ec *executionContext) field_Shopper_purchases_args(ctx context.Context, ra
 }
 
 func (ec *executionContext) field_Shopper_wallet_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "currency",
+		func(ctx context.Context, v any) (money.Code, error) {
+			return ec.unmarshalNCurrencyCode2farthingᚋinternalᚋmoneyᚐCode(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["currency"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Subscription_flashSale_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "id",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["id"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_TierPlan_name_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "languages",
+		func(ctx context.Context, v any) ([]string, error) {
+			return ec.unmarshalOLanguageTag2ᚕstringᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["languages"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_TrialOffer_description_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "languages",
+		func(ctx context.Context, v any) ([]string, error) {
+			return ec.unmarshalOLanguageTag2ᚕstringᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["languages"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_TrialOffer_name_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "languages",
+		func(ctx context.Context, v any) ([]string, error) {
+			return ec.unmarshalOLanguageTag2ᚕstringᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["languages"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_TrialOffer_price_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "currency",
@@ -4238,6 +9912,230 @@ func (ec *executionContext) fieldContext_AlreadyOwnedError_entitlement(_ context
 	return fc, nil
 }
 
+func (ec *executionContext) _AlreadyOwnedError_bundle(ctx context.Context, field graphql.CollectedField, obj *model.AlreadyOwnedError) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AlreadyOwnedError_bundle(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Bundle, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Bundle) graphql.Marshaler {
+			return ec.marshalOBundle2ᚖfarthingᚋgraphᚋmodelᚐBundle(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_AlreadyOwnedError_bundle(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "AlreadyOwnedError",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Bundle(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ArchiveBundlePayload_bundle(ctx context.Context, field graphql.CollectedField, obj *model.ArchiveBundlePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ArchiveBundlePayload_bundle(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Bundle, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Bundle) graphql.Marshaler {
+			return ec.marshalOBundle2ᚖfarthingᚋgraphᚋmodelᚐBundle(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ArchiveBundlePayload_bundle(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ArchiveBundlePayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Bundle(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ArchiveBundlePayload_errors(ctx context.Context, field graphql.CollectedField, obj *model.ArchiveBundlePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ArchiveBundlePayload_errors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Errors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.UserError) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕfarthingᚋgraphᚋmodelᚐUserErrorᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ArchiveBundlePayload_errors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ArchiveBundlePayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return nil, errors.New("FieldContext.Child cannot be called on type INTERFACE")
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ArchiveCouponPayload_coupon(ctx context.Context, field graphql.CollectedField, obj *model.ArchiveCouponPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ArchiveCouponPayload_coupon(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Coupon, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Coupon) graphql.Marshaler {
+			return ec.marshalOCoupon2ᚖfarthingᚋgraphᚋmodelᚐCoupon(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ArchiveCouponPayload_coupon(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ArchiveCouponPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Coupon(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ArchiveCouponPayload_errors(ctx context.Context, field graphql.CollectedField, obj *model.ArchiveCouponPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ArchiveCouponPayload_errors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Errors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.UserError) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕfarthingᚋgraphᚋmodelᚐUserErrorᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ArchiveCouponPayload_errors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ArchiveCouponPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return nil, errors.New("FieldContext.Child cannot be called on type INTERFACE")
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ArchiveFlashSalePayload_flashSale(ctx context.Context, field graphql.CollectedField, obj *model.ArchiveFlashSalePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ArchiveFlashSalePayload_flashSale(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.FlashSale, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.FlashSale) graphql.Marshaler {
+			return ec.marshalOFlashSale2ᚖfarthingᚋgraphᚋmodelᚐFlashSale(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ArchiveFlashSalePayload_flashSale(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ArchiveFlashSalePayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_FlashSale(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ArchiveFlashSalePayload_errors(ctx context.Context, field graphql.CollectedField, obj *model.ArchiveFlashSalePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ArchiveFlashSalePayload_errors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Errors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.UserError) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕfarthingᚋgraphᚋmodelᚐUserErrorᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ArchiveFlashSalePayload_errors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ArchiveFlashSalePayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return nil, errors.New("FieldContext.Child cannot be called on type INTERFACE")
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _ArchiveProductPayload_product(ctx context.Context, field graphql.CollectedField, obj *model.ArchiveProductPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -4297,6 +10195,469 @@ func (ec *executionContext) fieldContext_ArchiveProductPayload_errors(_ context.
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return nil, errors.New("FieldContext.Child cannot be called on type INTERFACE")
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ArchiveTierPlanPayload_tierPlan(ctx context.Context, field graphql.CollectedField, obj *model.ArchiveTierPlanPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ArchiveTierPlanPayload_tierPlan(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TierPlan, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.TierPlan) graphql.Marshaler {
+			return ec.marshalOTierPlan2ᚖfarthingᚋgraphᚋmodelᚐTierPlan(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ArchiveTierPlanPayload_tierPlan(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ArchiveTierPlanPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_TierPlan(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ArchiveTierPlanPayload_errors(ctx context.Context, field graphql.CollectedField, obj *model.ArchiveTierPlanPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ArchiveTierPlanPayload_errors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Errors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.UserError) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕfarthingᚋgraphᚋmodelᚐUserErrorᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ArchiveTierPlanPayload_errors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ArchiveTierPlanPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return nil, errors.New("FieldContext.Child cannot be called on type INTERFACE")
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ArchiveTrialOfferPayload_trialOffer(ctx context.Context, field graphql.CollectedField, obj *model.ArchiveTrialOfferPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ArchiveTrialOfferPayload_trialOffer(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TrialOffer, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.TrialOffer) graphql.Marshaler {
+			return ec.marshalOTrialOffer2ᚖfarthingᚋgraphᚋmodelᚐTrialOffer(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ArchiveTrialOfferPayload_trialOffer(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ArchiveTrialOfferPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_TrialOffer(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ArchiveTrialOfferPayload_errors(ctx context.Context, field graphql.CollectedField, obj *model.ArchiveTrialOfferPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ArchiveTrialOfferPayload_errors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Errors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.UserError) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕfarthingᚋgraphᚋmodelᚐUserErrorᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ArchiveTrialOfferPayload_errors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ArchiveTrialOfferPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return nil, errors.New("FieldContext.Child cannot be called on type INTERFACE")
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _AuditEntry_id(ctx context.Context, field graphql.CollectedField, obj *model.AuditEntry) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AuditEntry_id(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ID(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AuditEntry_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AuditEntry", field, true, false, errors.New("field of type ID does not have child fields"))
+}
+
+func (ec *executionContext) _AuditEntry_actor(ctx context.Context, field graphql.CollectedField, obj *model.AuditEntry) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AuditEntry_actor(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Actor, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AuditEntry_actor(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AuditEntry", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _AuditEntry_action(ctx context.Context, field graphql.CollectedField, obj *model.AuditEntry) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AuditEntry_action(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Action, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AuditEntry_action(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AuditEntry", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _AuditEntry_targetId(ctx context.Context, field graphql.CollectedField, obj *model.AuditEntry) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AuditEntry_targetId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TargetID(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOID2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_AuditEntry_targetId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AuditEntry", field, true, false, errors.New("field of type ID does not have child fields"))
+}
+
+func (ec *executionContext) _AuditEntry_before(ctx context.Context, field graphql.CollectedField, obj *model.AuditEntry) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AuditEntry_before(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Before(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.JSON) graphql.Marshaler {
+			return ec.marshalOJSON2farthingᚋgraphᚋmodelᚐJSON(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_AuditEntry_before(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AuditEntry", field, true, false, errors.New("field of type JSON does not have child fields"))
+}
+
+func (ec *executionContext) _AuditEntry_after(ctx context.Context, field graphql.CollectedField, obj *model.AuditEntry) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AuditEntry_after(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.After(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.JSON) graphql.Marshaler {
+			return ec.marshalOJSON2farthingᚋgraphᚋmodelᚐJSON(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_AuditEntry_after(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AuditEntry", field, true, false, errors.New("field of type JSON does not have child fields"))
+}
+
+func (ec *executionContext) _AuditEntry_createdAt(ctx context.Context, field graphql.CollectedField, obj *model.AuditEntry) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AuditEntry_createdAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CreatedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AuditEntry_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AuditEntry", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _AuditEntryConnection_edges(ctx context.Context, field graphql.CollectedField, obj *model.AuditEntryConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AuditEntryConnection_edges(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Edges, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.AuditEntryEdge) graphql.Marshaler {
+			return ec.marshalNAuditEntryEdge2ᚕfarthingᚋgraphᚋmodelᚐAuditEntryEdgeᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AuditEntryConnection_edges(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "AuditEntryConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_AuditEntryEdge(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _AuditEntryConnection_nodes(ctx context.Context, field graphql.CollectedField, obj *model.AuditEntryConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AuditEntryConnection_nodes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Nodes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.AuditEntry) graphql.Marshaler {
+			return ec.marshalNAuditEntry2ᚕfarthingᚋgraphᚋmodelᚐAuditEntryᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AuditEntryConnection_nodes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "AuditEntryConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_AuditEntry(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _AuditEntryConnection_pageInfo(ctx context.Context, field graphql.CollectedField, obj *model.AuditEntryConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AuditEntryConnection_pageInfo(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PageInfo, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.PageInfo) graphql.Marshaler {
+			return ec.marshalNPageInfo2farthingᚋgraphᚋmodelᚐPageInfo(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AuditEntryConnection_pageInfo(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "AuditEntryConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PageInfo(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _AuditEntryConnection_totalCount(ctx context.Context, field graphql.CollectedField, obj *model.AuditEntryConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AuditEntryConnection_totalCount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TotalCount(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AuditEntryConnection_totalCount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AuditEntryConnection", field, true, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _AuditEntryEdge_cursor(ctx context.Context, field graphql.CollectedField, obj *model.AuditEntryEdge) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AuditEntryEdge_cursor(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Cursor, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AuditEntryEdge_cursor(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AuditEntryEdge", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _AuditEntryEdge_node(ctx context.Context, field graphql.CollectedField, obj *model.AuditEntryEdge) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AuditEntryEdge_node(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Node, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.AuditEntry) graphql.Marshaler {
+			return ec.marshalNAuditEntry2farthingᚋgraphᚋmodelᚐAuditEntry(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AuditEntryEdge_node(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "AuditEntryEdge",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_AuditEntry(ctx, field)
 		},
 	}
 	return fc, nil
@@ -4447,6 +10808,957 @@ func (ec *executionContext) _BadgeAward_awardedAt(ctx context.Context, field gra
 }
 func (ec *executionContext) fieldContext_BadgeAward_awardedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("BadgeAward", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _Bundle_id(ctx context.Context, field graphql.CollectedField, obj *model.Bundle) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Bundle_id(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ID(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Bundle_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Bundle", field, true, false, errors.New("field of type ID does not have child fields"))
+}
+
+func (ec *executionContext) _Bundle_slug(ctx context.Context, field graphql.CollectedField, obj *model.Bundle) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Bundle_slug(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Slug, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Bundle_slug(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Bundle", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Bundle_kind(ctx context.Context, field graphql.CollectedField, obj *model.Bundle) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Bundle_kind(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Kind(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.BundleKind) graphql.Marshaler {
+			return ec.marshalNBundleKind2farthingᚋgraphᚋmodelᚐBundleKind(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Bundle_kind(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Bundle", field, true, false, errors.New("field of type BundleKind does not have child fields"))
+}
+
+func (ec *executionContext) _Bundle_status(ctx context.Context, field graphql.CollectedField, obj *model.Bundle) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Bundle_status(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Status(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.OfferStatus) graphql.Marshaler {
+			return ec.marshalNOfferStatus2farthingᚋgraphᚋmodelᚐOfferStatus(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Bundle_status(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Bundle", field, true, false, errors.New("field of type OfferStatus does not have child fields"))
+}
+
+func (ec *executionContext) _Bundle_name(ctx context.Context, field graphql.CollectedField, obj *model.Bundle) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Bundle_name(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return obj.Name(fc.Args["languages"].([]string)), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Bundle_name(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Bundle",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return nil, errors.New("field of type String does not have child fields")
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Bundle_name_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Bundle_description(ctx context.Context, field graphql.CollectedField, obj *model.Bundle) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Bundle_description(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return obj.Description(fc.Args["languages"].([]string)), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Bundle_description(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Bundle",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return nil, errors.New("field of type String does not have child fields")
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Bundle_description_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Bundle_components(ctx context.Context, field graphql.CollectedField, obj *model.Bundle) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Bundle_components(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Components(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.BundleComponent) graphql.Marshaler {
+			return ec.marshalNBundleComponent2ᚕfarthingᚋgraphᚋmodelᚐBundleComponentᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Bundle_components(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Bundle",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_BundleComponent(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Bundle_products(ctx context.Context, field graphql.CollectedField, obj *model.Bundle) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Bundle_products(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Bundle().Products(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.Product) graphql.Marshaler {
+			return ec.marshalNProduct2ᚕfarthingᚋgraphᚋmodelᚐProductᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Bundle_products(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Bundle",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Product(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Bundle_choose(ctx context.Context, field graphql.CollectedField, obj *model.Bundle) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Bundle_choose(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Choose(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *int) graphql.Marshaler {
+			return ec.marshalOInt2ᚖint(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Bundle_choose(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Bundle", field, true, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _Bundle_percentOff(ctx context.Context, field graphql.CollectedField, obj *model.Bundle) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Bundle_percentOff(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PercentOff(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Decimal) graphql.Marshaler {
+			return ec.marshalODecimal2ᚖfarthingᚋgraphᚋmodelᚐDecimal(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Bundle_percentOff(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Bundle", field, true, false, errors.New("field of type Decimal does not have child fields"))
+}
+
+func (ec *executionContext) _Bundle_fixedPrices(ctx context.Context, field graphql.CollectedField, obj *model.Bundle) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Bundle_fixedPrices(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.FixedPrices(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.Money) graphql.Marshaler {
+			return ec.marshalNMoney2ᚕfarthingᚋgraphᚋmodelᚐMoneyᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Bundle_fixedPrices(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Bundle",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Money(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Bundle_price(ctx context.Context, field graphql.CollectedField, obj *model.Bundle) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Bundle_price(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Bundle().Price(ctx, obj, fc.Args["currency"].(money.Code))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Price) graphql.Marshaler {
+			return ec.marshalOPrice2ᚖfarthingᚋgraphᚋmodelᚐPrice(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Bundle_price(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Bundle",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Price(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Bundle_price_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Bundle_owned(ctx context.Context, field graphql.CollectedField, obj *model.Bundle) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Bundle_owned(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Bundle().Owned(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Bundle_owned(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Bundle", field, true, true, errors.New("field of type Boolean does not have child fields"))
+}
+
+func (ec *executionContext) _Bundle_leftOut(ctx context.Context, field graphql.CollectedField, obj *model.Bundle) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Bundle_leftOut(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Bundle().LeftOut(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.LeftOut) graphql.Marshaler {
+			return ec.marshalNLeftOut2ᚕfarthingᚋgraphᚋmodelᚐLeftOutᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Bundle_leftOut(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Bundle",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_LeftOut(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Bundle_publishFrom(ctx context.Context, field graphql.CollectedField, obj *model.Bundle) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Bundle_publishFrom(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PublishFrom, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalOTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Bundle_publishFrom(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Bundle", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _Bundle_publishUntil(ctx context.Context, field graphql.CollectedField, obj *model.Bundle) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Bundle_publishUntil(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PublishUntil, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalOTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Bundle_publishUntil(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Bundle", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _Bundle_priceHistory(ctx context.Context, field graphql.CollectedField, obj *model.Bundle) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Bundle_priceHistory(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Bundle().PriceHistory(ctx, obj, fc.Args["currency"].(money.Code), fc.Args["first"].(int))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.PriceStep) graphql.Marshaler {
+			return ec.marshalNPriceStep2ᚕfarthingᚋgraphᚋmodelᚐPriceStepᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Bundle_priceHistory(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Bundle",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PriceStep(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Bundle_priceHistory_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Bundle_version(ctx context.Context, field graphql.CollectedField, obj *model.Bundle) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Bundle_version(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Version, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Bundle_version(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Bundle", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _Bundle_serverTime(ctx context.Context, field graphql.CollectedField, obj *model.Bundle) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Bundle_serverTime(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ServerTime(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Bundle_serverTime(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Bundle", field, true, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _Bundle_createdAt(ctx context.Context, field graphql.CollectedField, obj *model.Bundle) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Bundle_createdAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CreatedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Bundle_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Bundle", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _Bundle_updatedAt(ctx context.Context, field graphql.CollectedField, obj *model.Bundle) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Bundle_updatedAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UpdatedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Bundle_updatedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Bundle", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _BundleComponent_product(ctx context.Context, field graphql.CollectedField, obj *model.BundleComponent) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BundleComponent_product(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.BundleComponent().Product(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Product) graphql.Marshaler {
+			return ec.marshalOProduct2ᚖfarthingᚋgraphᚋmodelᚐProduct(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_BundleComponent_product(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "BundleComponent",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Product(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _BundleComponent_bundle(ctx context.Context, field graphql.CollectedField, obj *model.BundleComponent) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BundleComponent_bundle(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.BundleComponent().Bundle(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Bundle) graphql.Marshaler {
+			return ec.marshalOBundle2ᚖfarthingᚋgraphᚋmodelᚐBundle(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_BundleComponent_bundle(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "BundleComponent",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Bundle(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _BundleComponent_quantity(ctx context.Context, field graphql.CollectedField, obj *model.BundleComponent) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BundleComponent_quantity(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Quantity, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNInt2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BundleComponent_quantity(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BundleComponent", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _BundleConnection_edges(ctx context.Context, field graphql.CollectedField, obj *model.BundleConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BundleConnection_edges(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Edges, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.BundleEdge) graphql.Marshaler {
+			return ec.marshalNBundleEdge2ᚕfarthingᚋgraphᚋmodelᚐBundleEdgeᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BundleConnection_edges(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "BundleConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_BundleEdge(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _BundleConnection_nodes(ctx context.Context, field graphql.CollectedField, obj *model.BundleConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BundleConnection_nodes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Nodes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.Bundle) graphql.Marshaler {
+			return ec.marshalNBundle2ᚕfarthingᚋgraphᚋmodelᚐBundleᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BundleConnection_nodes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "BundleConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Bundle(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _BundleConnection_pageInfo(ctx context.Context, field graphql.CollectedField, obj *model.BundleConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BundleConnection_pageInfo(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PageInfo, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.PageInfo) graphql.Marshaler {
+			return ec.marshalNPageInfo2farthingᚋgraphᚋmodelᚐPageInfo(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BundleConnection_pageInfo(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "BundleConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PageInfo(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _BundleConnection_totalCount(ctx context.Context, field graphql.CollectedField, obj *model.BundleConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BundleConnection_totalCount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TotalCount(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BundleConnection_totalCount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BundleConnection", field, true, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _BundleEdge_cursor(ctx context.Context, field graphql.CollectedField, obj *model.BundleEdge) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BundleEdge_cursor(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Cursor, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BundleEdge_cursor(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BundleEdge", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _BundleEdge_node(ctx context.Context, field graphql.CollectedField, obj *model.BundleEdge) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BundleEdge_node(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Node, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.Bundle) graphql.Marshaler {
+			return ec.marshalNBundle2farthingᚋgraphᚋmodelᚐBundle(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BundleEdge_node(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "BundleEdge",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Bundle(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ChangeOffersPayload_results(ctx context.Context, field graphql.CollectedField, obj *model.ChangeOffersPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ChangeOffersPayload_results(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Results, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.OfferChangeResult) graphql.Marshaler {
+			return ec.marshalNOfferChangeResult2ᚕfarthingᚋgraphᚋmodelᚐOfferChangeResultᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ChangeOffersPayload_results(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ChangeOffersPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_OfferChangeResult(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ChangeOffersPayload_changed(ctx context.Context, field graphql.CollectedField, obj *model.ChangeOffersPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ChangeOffersPayload_changed(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Changed, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ChangeOffersPayload_changed(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ChangeOffersPayload", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _ChangeOffersPayload_errors(ctx context.Context, field graphql.CollectedField, obj *model.ChangeOffersPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ChangeOffersPayload_errors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Errors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.UserError) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕfarthingᚋgraphᚋmodelᚐUserErrorᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ChangeOffersPayload_errors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ChangeOffersPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return nil, errors.New("FieldContext.Child cannot be called on type INTERFACE")
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _CheckoutPayload_purchase(ctx context.Context, field graphql.CollectedField, obj *model.CheckoutPayload) (ret graphql.Marshaler) {
@@ -4632,6 +11944,963 @@ func (ec *executionContext) fieldContext_CheckoutPayload_errors(_ context.Contex
 	return fc, nil
 }
 
+func (ec *executionContext) _ConflictError_code(ctx context.Context, field graphql.CollectedField, obj *model.ConflictError) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ConflictError_code(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Code, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v fault.Code) graphql.Marshaler {
+			return ec.marshalNErrorCode2farthingᚋinternalᚋfaultᚐCode(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ConflictError_code(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ConflictError", field, false, false, errors.New("field of type ErrorCode does not have child fields"))
+}
+
+func (ec *executionContext) _ConflictError_message(ctx context.Context, field graphql.CollectedField, obj *model.ConflictError) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ConflictError_message(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Message, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ConflictError_message(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ConflictError", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _ConflictError_path(ctx context.Context, field graphql.CollectedField, obj *model.ConflictError) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ConflictError_path(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Path, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return ec.marshalOString2ᚕstringᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ConflictError_path(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ConflictError", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _ConflictError_currentVersion(ctx context.Context, field graphql.CollectedField, obj *model.ConflictError) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ConflictError_currentVersion(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CurrentVersion, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *int) graphql.Marshaler {
+			return ec.marshalOInt2ᚖint(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ConflictError_currentVersion(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ConflictError", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _Coupon_id(ctx context.Context, field graphql.CollectedField, obj *model.Coupon) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Coupon_id(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ID(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Coupon_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Coupon", field, true, false, errors.New("field of type ID does not have child fields"))
+}
+
+func (ec *executionContext) _Coupon_status(ctx context.Context, field graphql.CollectedField, obj *model.Coupon) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Coupon_status(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Status(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.OfferStatus) graphql.Marshaler {
+			return ec.marshalNOfferStatus2farthingᚋgraphᚋmodelᚐOfferStatus(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Coupon_status(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Coupon", field, true, false, errors.New("field of type OfferStatus does not have child fields"))
+}
+
+func (ec *executionContext) _Coupon_name(ctx context.Context, field graphql.CollectedField, obj *model.Coupon) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Coupon_name(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return obj.Name(fc.Args["languages"].([]string)), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Coupon_name(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Coupon",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return nil, errors.New("field of type String does not have child fields")
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Coupon_name_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Coupon_codeHint(ctx context.Context, field graphql.CollectedField, obj *model.Coupon) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Coupon_codeHint(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CodeHint, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Coupon_codeHint(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Coupon", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Coupon_kind(ctx context.Context, field graphql.CollectedField, obj *model.Coupon) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Coupon_kind(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Kind(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.CouponKind) graphql.Marshaler {
+			return ec.marshalNCouponKind2farthingᚋgraphᚋmodelᚐCouponKind(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Coupon_kind(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Coupon", field, true, false, errors.New("field of type CouponKind does not have child fields"))
+}
+
+func (ec *executionContext) _Coupon_percentOff(ctx context.Context, field graphql.CollectedField, obj *model.Coupon) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Coupon_percentOff(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PercentOff(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Decimal) graphql.Marshaler {
+			return ec.marshalODecimal2ᚖfarthingᚋgraphᚋmodelᚐDecimal(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Coupon_percentOff(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Coupon", field, true, false, errors.New("field of type Decimal does not have child fields"))
+}
+
+func (ec *executionContext) _Coupon_amounts(ctx context.Context, field graphql.CollectedField, obj *model.Coupon) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Coupon_amounts(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Amounts(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.Money) graphql.Marshaler {
+			return ec.marshalNMoney2ᚕfarthingᚋgraphᚋmodelᚐMoneyᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Coupon_amounts(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Coupon",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Money(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Coupon_scope(ctx context.Context, field graphql.CollectedField, obj *model.Coupon) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Coupon_scope(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Scope(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.OfferScope) graphql.Marshaler {
+			return ec.marshalNOfferScope2farthingᚋgraphᚋmodelᚐOfferScope(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Coupon_scope(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Coupon",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_OfferScope(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Coupon_combines(ctx context.Context, field graphql.CollectedField, obj *model.Coupon) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Coupon_combines(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Combines, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Coupon_combines(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Coupon", field, false, false, errors.New("field of type Boolean does not have child fields"))
+}
+
+func (ec *executionContext) _Coupon_startsAt(ctx context.Context, field graphql.CollectedField, obj *model.Coupon) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Coupon_startsAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.StartsAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Coupon_startsAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Coupon", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _Coupon_endsAt(ctx context.Context, field graphql.CollectedField, obj *model.Coupon) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Coupon_endsAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.EndsAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalOTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Coupon_endsAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Coupon", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _Coupon_stock(ctx context.Context, field graphql.CollectedField, obj *model.Coupon) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Coupon_stock(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Stock, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *int64) graphql.Marshaler {
+			return ec.marshalOInt2ᚖint64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Coupon_stock(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Coupon", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _Coupon_perShopper(ctx context.Context, field graphql.CollectedField, obj *model.Coupon) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Coupon_perShopper(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PerShopper, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *int64) graphql.Marshaler {
+			return ec.marshalOInt2ᚖint64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Coupon_perShopper(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Coupon", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _Coupon_used(ctx context.Context, field graphql.CollectedField, obj *model.Coupon) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Coupon_used(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Coupon().Used(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Coupon_used(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Coupon", field, true, true, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _Coupon_version(ctx context.Context, field graphql.CollectedField, obj *model.Coupon) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Coupon_version(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Version, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Coupon_version(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Coupon", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _Coupon_createdAt(ctx context.Context, field graphql.CollectedField, obj *model.Coupon) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Coupon_createdAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CreatedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Coupon_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Coupon", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _Coupon_updatedAt(ctx context.Context, field graphql.CollectedField, obj *model.Coupon) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Coupon_updatedAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UpdatedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Coupon_updatedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Coupon", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _CouponConnection_edges(ctx context.Context, field graphql.CollectedField, obj *model.CouponConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CouponConnection_edges(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Edges, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.CouponEdge) graphql.Marshaler {
+			return ec.marshalNCouponEdge2ᚕfarthingᚋgraphᚋmodelᚐCouponEdgeᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CouponConnection_edges(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CouponConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CouponEdge(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CouponConnection_nodes(ctx context.Context, field graphql.CollectedField, obj *model.CouponConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CouponConnection_nodes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Nodes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.Coupon) graphql.Marshaler {
+			return ec.marshalNCoupon2ᚕfarthingᚋgraphᚋmodelᚐCouponᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CouponConnection_nodes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CouponConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Coupon(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CouponConnection_pageInfo(ctx context.Context, field graphql.CollectedField, obj *model.CouponConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CouponConnection_pageInfo(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PageInfo, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.PageInfo) graphql.Marshaler {
+			return ec.marshalNPageInfo2farthingᚋgraphᚋmodelᚐPageInfo(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CouponConnection_pageInfo(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CouponConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PageInfo(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CouponConnection_totalCount(ctx context.Context, field graphql.CollectedField, obj *model.CouponConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CouponConnection_totalCount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TotalCount(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CouponConnection_totalCount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CouponConnection", field, true, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _CouponEdge_cursor(ctx context.Context, field graphql.CollectedField, obj *model.CouponEdge) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CouponEdge_cursor(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Cursor, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CouponEdge_cursor(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CouponEdge", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _CouponEdge_node(ctx context.Context, field graphql.CollectedField, obj *model.CouponEdge) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CouponEdge_node(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Node, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.Coupon) graphql.Marshaler {
+			return ec.marshalNCoupon2farthingᚋgraphᚋmodelᚐCoupon(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CouponEdge_node(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CouponEdge",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Coupon(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CouponNotValidError_code(ctx context.Context, field graphql.CollectedField, obj *model.CouponNotValidError) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CouponNotValidError_code(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Code, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v fault.Code) graphql.Marshaler {
+			return ec.marshalNErrorCode2farthingᚋinternalᚋfaultᚐCode(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CouponNotValidError_code(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CouponNotValidError", field, false, false, errors.New("field of type ErrorCode does not have child fields"))
+}
+
+func (ec *executionContext) _CouponNotValidError_message(ctx context.Context, field graphql.CollectedField, obj *model.CouponNotValidError) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CouponNotValidError_message(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Message, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CouponNotValidError_message(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CouponNotValidError", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _CouponNotValidError_path(ctx context.Context, field graphql.CollectedField, obj *model.CouponNotValidError) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CouponNotValidError_path(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Path, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return ec.marshalOString2ᚕstringᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CouponNotValidError_path(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CouponNotValidError", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _CreateBundlePayload_bundle(ctx context.Context, field graphql.CollectedField, obj *model.CreateBundlePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CreateBundlePayload_bundle(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Bundle, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Bundle) graphql.Marshaler {
+			return ec.marshalOBundle2ᚖfarthingᚋgraphᚋmodelᚐBundle(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CreateBundlePayload_bundle(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CreateBundlePayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Bundle(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CreateBundlePayload_errors(ctx context.Context, field graphql.CollectedField, obj *model.CreateBundlePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CreateBundlePayload_errors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Errors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.UserError) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕfarthingᚋgraphᚋmodelᚐUserErrorᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CreateBundlePayload_errors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CreateBundlePayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return nil, errors.New("FieldContext.Child cannot be called on type INTERFACE")
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CreateCouponPayload_coupon(ctx context.Context, field graphql.CollectedField, obj *model.CreateCouponPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CreateCouponPayload_coupon(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Coupon, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Coupon) graphql.Marshaler {
+			return ec.marshalOCoupon2ᚖfarthingᚋgraphᚋmodelᚐCoupon(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CreateCouponPayload_coupon(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CreateCouponPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Coupon(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CreateCouponPayload_errors(ctx context.Context, field graphql.CollectedField, obj *model.CreateCouponPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CreateCouponPayload_errors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Errors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.UserError) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕfarthingᚋgraphᚋmodelᚐUserErrorᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CreateCouponPayload_errors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CreateCouponPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return nil, errors.New("FieldContext.Child cannot be called on type INTERFACE")
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CreateFlashSalePayload_flashSale(ctx context.Context, field graphql.CollectedField, obj *model.CreateFlashSalePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CreateFlashSalePayload_flashSale(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.FlashSale, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.FlashSale) graphql.Marshaler {
+			return ec.marshalOFlashSale2ᚖfarthingᚋgraphᚋmodelᚐFlashSale(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CreateFlashSalePayload_flashSale(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CreateFlashSalePayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_FlashSale(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CreateFlashSalePayload_errors(ctx context.Context, field graphql.CollectedField, obj *model.CreateFlashSalePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CreateFlashSalePayload_errors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Errors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.UserError) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕfarthingᚋgraphᚋmodelᚐUserErrorᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CreateFlashSalePayload_errors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CreateFlashSalePayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return nil, errors.New("FieldContext.Child cannot be called on type INTERFACE")
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _CreateProductPayload_product(ctx context.Context, field graphql.CollectedField, obj *model.CreateProductPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -4686,6 +12955,198 @@ func (ec *executionContext) _CreateProductPayload_errors(ctx context.Context, fi
 func (ec *executionContext) fieldContext_CreateProductPayload_errors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "CreateProductPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return nil, errors.New("FieldContext.Child cannot be called on type INTERFACE")
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CreateTierPlanPayload_tierPlan(ctx context.Context, field graphql.CollectedField, obj *model.CreateTierPlanPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CreateTierPlanPayload_tierPlan(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TierPlan, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.TierPlan) graphql.Marshaler {
+			return ec.marshalOTierPlan2ᚖfarthingᚋgraphᚋmodelᚐTierPlan(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CreateTierPlanPayload_tierPlan(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CreateTierPlanPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_TierPlan(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CreateTierPlanPayload_errors(ctx context.Context, field graphql.CollectedField, obj *model.CreateTierPlanPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CreateTierPlanPayload_errors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Errors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.UserError) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕfarthingᚋgraphᚋmodelᚐUserErrorᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CreateTierPlanPayload_errors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CreateTierPlanPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return nil, errors.New("FieldContext.Child cannot be called on type INTERFACE")
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CreateTrialOfferPayload_trialOffer(ctx context.Context, field graphql.CollectedField, obj *model.CreateTrialOfferPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CreateTrialOfferPayload_trialOffer(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TrialOffer, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.TrialOffer) graphql.Marshaler {
+			return ec.marshalOTrialOffer2ᚖfarthingᚋgraphᚋmodelᚐTrialOffer(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CreateTrialOfferPayload_trialOffer(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CreateTrialOfferPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_TrialOffer(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CreateTrialOfferPayload_errors(ctx context.Context, field graphql.CollectedField, obj *model.CreateTrialOfferPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CreateTrialOfferPayload_errors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Errors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.UserError) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕfarthingᚋgraphᚋmodelᚐUserErrorᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CreateTrialOfferPayload_errors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CreateTrialOfferPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return nil, errors.New("FieldContext.Child cannot be called on type INTERFACE")
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _EndFlashSalePayload_flashSale(ctx context.Context, field graphql.CollectedField, obj *model.EndFlashSalePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_EndFlashSalePayload_flashSale(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.FlashSale, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.FlashSale) graphql.Marshaler {
+			return ec.marshalOFlashSale2ᚖfarthingᚋgraphᚋmodelᚐFlashSale(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_EndFlashSalePayload_flashSale(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "EndFlashSalePayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_FlashSale(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _EndFlashSalePayload_errors(ctx context.Context, field graphql.CollectedField, obj *model.EndFlashSalePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_EndFlashSalePayload_errors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Errors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.UserError) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕfarthingᚋgraphᚋmodelᚐUserErrorᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_EndFlashSalePayload_errors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "EndFlashSalePayload",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
@@ -4774,6 +13235,29 @@ func (ec *executionContext) fieldContext_Entitlement_kind(_ context.Context, fie
 	return graphql.NewScalarFieldContext("Entitlement", field, true, false, errors.New("field of type ProductKind does not have child fields"))
 }
 
+func (ec *executionContext) _Entitlement_trial(ctx context.Context, field graphql.CollectedField, obj *model.Entitlement) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Entitlement_trial(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Trial(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Entitlement_trial(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Entitlement", field, true, false, errors.New("field of type Boolean does not have child fields"))
+}
+
 func (ec *executionContext) _Entitlement_status(ctx context.Context, field graphql.CollectedField, obj *model.Entitlement) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -4841,6 +13325,29 @@ func (ec *executionContext) _Entitlement_remaining(ctx context.Context, field gr
 }
 func (ec *executionContext) fieldContext_Entitlement_remaining(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Entitlement", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _Entitlement_expiresAt(ctx context.Context, field graphql.CollectedField, obj *model.Entitlement) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Entitlement_expiresAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ExpiresAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalOTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Entitlement_expiresAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Entitlement", field, false, false, errors.New("field of type Time does not have child fields"))
 }
 
 func (ec *executionContext) _Entitlement_purchaseId(ctx context.Context, field graphql.CollectedField, obj *model.Entitlement) (ret graphql.Marshaler) {
@@ -5058,6 +13565,759 @@ func (ec *executionContext) fieldContext_EntitlementEdge_node(_ context.Context,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_Entitlement(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _FlashSale_id(ctx context.Context, field graphql.CollectedField, obj *model.FlashSale) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_FlashSale_id(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ID(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_FlashSale_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("FlashSale", field, true, false, errors.New("field of type ID does not have child fields"))
+}
+
+func (ec *executionContext) _FlashSale_status(ctx context.Context, field graphql.CollectedField, obj *model.FlashSale) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_FlashSale_status(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.FlashSale().Status(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.FlashSaleStatus) graphql.Marshaler {
+			return ec.marshalNFlashSaleStatus2farthingᚋgraphᚋmodelᚐFlashSaleStatus(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_FlashSale_status(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("FlashSale", field, true, true, errors.New("field of type FlashSaleStatus does not have child fields"))
+}
+
+func (ec *executionContext) _FlashSale_name(ctx context.Context, field graphql.CollectedField, obj *model.FlashSale) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_FlashSale_name(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return obj.Name(fc.Args["languages"].([]string)), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_FlashSale_name(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "FlashSale",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return nil, errors.New("field of type String does not have child fields")
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_FlashSale_name_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _FlashSale_description(ctx context.Context, field graphql.CollectedField, obj *model.FlashSale) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_FlashSale_description(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return obj.Description(fc.Args["languages"].([]string)), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_FlashSale_description(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "FlashSale",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return nil, errors.New("field of type String does not have child fields")
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_FlashSale_description_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _FlashSale_kind(ctx context.Context, field graphql.CollectedField, obj *model.FlashSale) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_FlashSale_kind(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Kind(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.FlashSaleKind) graphql.Marshaler {
+			return ec.marshalNFlashSaleKind2farthingᚋgraphᚋmodelᚐFlashSaleKind(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_FlashSale_kind(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("FlashSale", field, true, false, errors.New("field of type FlashSaleKind does not have child fields"))
+}
+
+func (ec *executionContext) _FlashSale_percentOff(ctx context.Context, field graphql.CollectedField, obj *model.FlashSale) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_FlashSale_percentOff(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PercentOff(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Decimal) graphql.Marshaler {
+			return ec.marshalODecimal2ᚖfarthingᚋgraphᚋmodelᚐDecimal(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_FlashSale_percentOff(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("FlashSale", field, true, false, errors.New("field of type Decimal does not have child fields"))
+}
+
+func (ec *executionContext) _FlashSale_fixedPrices(ctx context.Context, field graphql.CollectedField, obj *model.FlashSale) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_FlashSale_fixedPrices(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.FixedPrices(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.Money) graphql.Marshaler {
+			return ec.marshalNMoney2ᚕfarthingᚋgraphᚋmodelᚐMoneyᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_FlashSale_fixedPrices(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "FlashSale",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Money(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _FlashSale_scope(ctx context.Context, field graphql.CollectedField, obj *model.FlashSale) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_FlashSale_scope(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Scope(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.OfferScope) graphql.Marshaler {
+			return ec.marshalNOfferScope2farthingᚋgraphᚋmodelᚐOfferScope(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_FlashSale_scope(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "FlashSale",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_OfferScope(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _FlashSale_startsAt(ctx context.Context, field graphql.CollectedField, obj *model.FlashSale) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_FlashSale_startsAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.StartsAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_FlashSale_startsAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("FlashSale", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _FlashSale_endsAt(ctx context.Context, field graphql.CollectedField, obj *model.FlashSale) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_FlashSale_endsAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.EndsAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalOTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_FlashSale_endsAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("FlashSale", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _FlashSale_recurrence(ctx context.Context, field graphql.CollectedField, obj *model.FlashSale) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_FlashSale_recurrence(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Recurrence(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Recurrence) graphql.Marshaler {
+			return ec.marshalORecurrence2ᚖfarthingᚋgraphᚋmodelᚐRecurrence(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_FlashSale_recurrence(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "FlashSale",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Recurrence(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _FlashSale_currentWindow(ctx context.Context, field graphql.CollectedField, obj *model.FlashSale) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_FlashSale_currentWindow(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.FlashSale().CurrentWindow(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.SaleWindow) graphql.Marshaler {
+			return ec.marshalOSaleWindow2ᚖfarthingᚋgraphᚋmodelᚐSaleWindow(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_FlashSale_currentWindow(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "FlashSale",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SaleWindow(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _FlashSale_stock(ctx context.Context, field graphql.CollectedField, obj *model.FlashSale) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_FlashSale_stock(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Stock, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *int64) graphql.Marshaler {
+			return ec.marshalOInt2ᚖint64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_FlashSale_stock(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("FlashSale", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _FlashSale_remaining(ctx context.Context, field graphql.CollectedField, obj *model.FlashSale) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_FlashSale_remaining(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.FlashSale().Remaining(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *int) graphql.Marshaler {
+			return ec.marshalOInt2ᚖint(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_FlashSale_remaining(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("FlashSale", field, true, true, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _FlashSale_perShopper(ctx context.Context, field graphql.CollectedField, obj *model.FlashSale) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_FlashSale_perShopper(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PerShopper, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *int64) graphql.Marshaler {
+			return ec.marshalOInt2ᚖint64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_FlashSale_perShopper(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("FlashSale", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _FlashSale_sold(ctx context.Context, field graphql.CollectedField, obj *model.FlashSale) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_FlashSale_sold(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.FlashSale().Sold(ctx, obj)
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				is, err := ec.unmarshalNRole2ᚕfarthingᚋinternalᚋactorᚐRoleᚄ(ctx, []any{"MERCHANDISER", "ADMIN"})
+				if err != nil {
+					var zeroVal int
+					return zeroVal, err
+				}
+				if ec.Directives.Role == nil {
+					var zeroVal int
+					return zeroVal, errors.New("directive role is not implemented")
+				}
+				return ec.Directives.Role(ctx, obj, directive0, is)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_FlashSale_sold(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("FlashSale", field, true, true, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _FlashSale_endedAt(ctx context.Context, field graphql.CollectedField, obj *model.FlashSale) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_FlashSale_endedAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.EndedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalOTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_FlashSale_endedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("FlashSale", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _FlashSale_version(ctx context.Context, field graphql.CollectedField, obj *model.FlashSale) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_FlashSale_version(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Version, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_FlashSale_version(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("FlashSale", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _FlashSale_serverTime(ctx context.Context, field graphql.CollectedField, obj *model.FlashSale) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_FlashSale_serverTime(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ServerTime(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_FlashSale_serverTime(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("FlashSale", field, true, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _FlashSale_createdAt(ctx context.Context, field graphql.CollectedField, obj *model.FlashSale) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_FlashSale_createdAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CreatedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_FlashSale_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("FlashSale", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _FlashSale_updatedAt(ctx context.Context, field graphql.CollectedField, obj *model.FlashSale) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_FlashSale_updatedAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UpdatedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_FlashSale_updatedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("FlashSale", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _FlashSaleConnection_edges(ctx context.Context, field graphql.CollectedField, obj *model.FlashSaleConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_FlashSaleConnection_edges(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Edges, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.FlashSaleEdge) graphql.Marshaler {
+			return ec.marshalNFlashSaleEdge2ᚕfarthingᚋgraphᚋmodelᚐFlashSaleEdgeᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_FlashSaleConnection_edges(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "FlashSaleConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_FlashSaleEdge(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _FlashSaleConnection_nodes(ctx context.Context, field graphql.CollectedField, obj *model.FlashSaleConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_FlashSaleConnection_nodes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Nodes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.FlashSale) graphql.Marshaler {
+			return ec.marshalNFlashSale2ᚕfarthingᚋgraphᚋmodelᚐFlashSaleᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_FlashSaleConnection_nodes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "FlashSaleConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_FlashSale(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _FlashSaleConnection_pageInfo(ctx context.Context, field graphql.CollectedField, obj *model.FlashSaleConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_FlashSaleConnection_pageInfo(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PageInfo, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.PageInfo) graphql.Marshaler {
+			return ec.marshalNPageInfo2farthingᚋgraphᚋmodelᚐPageInfo(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_FlashSaleConnection_pageInfo(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "FlashSaleConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PageInfo(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _FlashSaleConnection_totalCount(ctx context.Context, field graphql.CollectedField, obj *model.FlashSaleConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_FlashSaleConnection_totalCount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TotalCount(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_FlashSaleConnection_totalCount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("FlashSaleConnection", field, true, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _FlashSaleEdge_cursor(ctx context.Context, field graphql.CollectedField, obj *model.FlashSaleEdge) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_FlashSaleEdge_cursor(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Cursor, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_FlashSaleEdge_cursor(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("FlashSaleEdge", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _FlashSaleEdge_node(ctx context.Context, field graphql.CollectedField, obj *model.FlashSaleEdge) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_FlashSaleEdge_node(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Node, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.FlashSale) graphql.Marshaler {
+			return ec.marshalNFlashSale2farthingᚋgraphᚋmodelᚐFlashSale(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_FlashSaleEdge_node(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "FlashSaleEdge",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_FlashSale(ctx, field)
 		},
 	}
 	return fc, nil
@@ -5435,6 +14695,231 @@ func (ec *executionContext) fieldContext_InvalidInputError_path(_ context.Contex
 	return graphql.NewScalarFieldContext("InvalidInputError", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
+func (ec *executionContext) _LeftOut_product(ctx context.Context, field graphql.CollectedField, obj *model.LeftOut) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_LeftOut_product(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.LeftOut().Product(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Product) graphql.Marshaler {
+			return ec.marshalOProduct2ᚖfarthingᚋgraphᚋmodelᚐProduct(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_LeftOut_product(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "LeftOut",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Product(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _LeftOut_reason(ctx context.Context, field graphql.CollectedField, obj *model.LeftOut) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_LeftOut_reason(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Reason, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.LeftOutReason) graphql.Marshaler {
+			return ec.marshalNLeftOutReason2farthingᚋgraphᚋmodelᚐLeftOutReason(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_LeftOut_reason(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("LeftOut", field, false, false, errors.New("field of type LeftOutReason does not have child fields"))
+}
+
+func (ec *executionContext) _LimitReachedError_code(ctx context.Context, field graphql.CollectedField, obj *model.LimitReachedError) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_LimitReachedError_code(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Code, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v fault.Code) graphql.Marshaler {
+			return ec.marshalNErrorCode2farthingᚋinternalᚋfaultᚐCode(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_LimitReachedError_code(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("LimitReachedError", field, false, false, errors.New("field of type ErrorCode does not have child fields"))
+}
+
+func (ec *executionContext) _LimitReachedError_message(ctx context.Context, field graphql.CollectedField, obj *model.LimitReachedError) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_LimitReachedError_message(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Message, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_LimitReachedError_message(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("LimitReachedError", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _LimitReachedError_path(ctx context.Context, field graphql.CollectedField, obj *model.LimitReachedError) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_LimitReachedError_path(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Path, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return ec.marshalOString2ᚕstringᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_LimitReachedError_path(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("LimitReachedError", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _LimitReachedError_limit(ctx context.Context, field graphql.CollectedField, obj *model.LimitReachedError) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_LimitReachedError_limit(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Limit, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNInt2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_LimitReachedError_limit(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("LimitReachedError", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _LimitReachedError_used(ctx context.Context, field graphql.CollectedField, obj *model.LimitReachedError) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_LimitReachedError_used(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Used, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNInt2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_LimitReachedError_used(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("LimitReachedError", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _LimitReachedError_resetsAt(ctx context.Context, field graphql.CollectedField, obj *model.LimitReachedError) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_LimitReachedError_resetsAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ResetsAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalOTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_LimitReachedError_resetsAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("LimitReachedError", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _LimitReachedError_quote(ctx context.Context, field graphql.CollectedField, obj *model.LimitReachedError) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_LimitReachedError_quote(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Quote, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.Quote) graphql.Marshaler {
+			return ec.marshalNQuote2farthingᚋgraphᚋmodelᚐQuote(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_LimitReachedError_quote(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "LimitReachedError",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Quote(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Media_kind(ctx context.Context, field graphql.CollectedField, obj *model.Media) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -5798,6 +15283,1122 @@ func (ec *executionContext) fieldContext_Mutation_checkout(ctx context.Context, 
 	return fc, nil
 }
 
+func (ec *executionContext) _Mutation_useEntitlement(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_useEntitlement(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().UseEntitlement(ctx, fc.Args["input"].(model.UseEntitlementInput))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				is, err := ec.unmarshalNRole2ᚕfarthingᚋinternalᚋactorᚐRoleᚄ(ctx, "SHOPPER")
+				if err != nil {
+					var zeroVal model.UseEntitlementPayload
+					return zeroVal, err
+				}
+				if ec.Directives.Role == nil {
+					var zeroVal model.UseEntitlementPayload
+					return zeroVal, errors.New("directive role is not implemented")
+				}
+				return ec.Directives.Role(ctx, nil, directive0, is)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v model.UseEntitlementPayload) graphql.Marshaler {
+			return ec.marshalNUseEntitlementPayload2farthingᚋgraphᚋmodelᚐUseEntitlementPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_useEntitlement(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UseEntitlementPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_useEntitlement_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_createBundle(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_createBundle(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().CreateBundle(ctx, fc.Args["input"].(model.CreateBundleInput))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				is, err := ec.unmarshalNRole2ᚕfarthingᚋinternalᚋactorᚐRoleᚄ(ctx, []any{"MERCHANDISER", "ADMIN"})
+				if err != nil {
+					var zeroVal model.CreateBundlePayload
+					return zeroVal, err
+				}
+				if ec.Directives.Role == nil {
+					var zeroVal model.CreateBundlePayload
+					return zeroVal, errors.New("directive role is not implemented")
+				}
+				return ec.Directives.Role(ctx, nil, directive0, is)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v model.CreateBundlePayload) graphql.Marshaler {
+			return ec.marshalNCreateBundlePayload2farthingᚋgraphᚋmodelᚐCreateBundlePayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_createBundle(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CreateBundlePayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_createBundle_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_updateBundle(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_updateBundle(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().UpdateBundle(ctx, fc.Args["input"].(model.UpdateBundleInput))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				is, err := ec.unmarshalNRole2ᚕfarthingᚋinternalᚋactorᚐRoleᚄ(ctx, []any{"MERCHANDISER", "ADMIN"})
+				if err != nil {
+					var zeroVal model.UpdateBundlePayload
+					return zeroVal, err
+				}
+				if ec.Directives.Role == nil {
+					var zeroVal model.UpdateBundlePayload
+					return zeroVal, errors.New("directive role is not implemented")
+				}
+				return ec.Directives.Role(ctx, nil, directive0, is)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v model.UpdateBundlePayload) graphql.Marshaler {
+			return ec.marshalNUpdateBundlePayload2farthingᚋgraphᚋmodelᚐUpdateBundlePayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_updateBundle(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UpdateBundlePayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_updateBundle_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_archiveBundle(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_archiveBundle(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().ArchiveBundle(ctx, fc.Args["input"].(model.ArchiveOfferInput))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				is, err := ec.unmarshalNRole2ᚕfarthingᚋinternalᚋactorᚐRoleᚄ(ctx, []any{"MERCHANDISER", "ADMIN"})
+				if err != nil {
+					var zeroVal model.ArchiveBundlePayload
+					return zeroVal, err
+				}
+				if ec.Directives.Role == nil {
+					var zeroVal model.ArchiveBundlePayload
+					return zeroVal, errors.New("directive role is not implemented")
+				}
+				return ec.Directives.Role(ctx, nil, directive0, is)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v model.ArchiveBundlePayload) graphql.Marshaler {
+			return ec.marshalNArchiveBundlePayload2farthingᚋgraphᚋmodelᚐArchiveBundlePayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_archiveBundle(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ArchiveBundlePayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_archiveBundle_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_createTrialOffer(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_createTrialOffer(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().CreateTrialOffer(ctx, fc.Args["input"].(model.CreateTrialOfferInput))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				is, err := ec.unmarshalNRole2ᚕfarthingᚋinternalᚋactorᚐRoleᚄ(ctx, []any{"MERCHANDISER", "ADMIN"})
+				if err != nil {
+					var zeroVal model.CreateTrialOfferPayload
+					return zeroVal, err
+				}
+				if ec.Directives.Role == nil {
+					var zeroVal model.CreateTrialOfferPayload
+					return zeroVal, errors.New("directive role is not implemented")
+				}
+				return ec.Directives.Role(ctx, nil, directive0, is)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v model.CreateTrialOfferPayload) graphql.Marshaler {
+			return ec.marshalNCreateTrialOfferPayload2farthingᚋgraphᚋmodelᚐCreateTrialOfferPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_createTrialOffer(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CreateTrialOfferPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_createTrialOffer_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_updateTrialOffer(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_updateTrialOffer(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().UpdateTrialOffer(ctx, fc.Args["input"].(model.UpdateTrialOfferInput))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				is, err := ec.unmarshalNRole2ᚕfarthingᚋinternalᚋactorᚐRoleᚄ(ctx, []any{"MERCHANDISER", "ADMIN"})
+				if err != nil {
+					var zeroVal model.UpdateTrialOfferPayload
+					return zeroVal, err
+				}
+				if ec.Directives.Role == nil {
+					var zeroVal model.UpdateTrialOfferPayload
+					return zeroVal, errors.New("directive role is not implemented")
+				}
+				return ec.Directives.Role(ctx, nil, directive0, is)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v model.UpdateTrialOfferPayload) graphql.Marshaler {
+			return ec.marshalNUpdateTrialOfferPayload2farthingᚋgraphᚋmodelᚐUpdateTrialOfferPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_updateTrialOffer(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UpdateTrialOfferPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_updateTrialOffer_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_archiveTrialOffer(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_archiveTrialOffer(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().ArchiveTrialOffer(ctx, fc.Args["input"].(model.ArchiveOfferInput))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				is, err := ec.unmarshalNRole2ᚕfarthingᚋinternalᚋactorᚐRoleᚄ(ctx, []any{"MERCHANDISER", "ADMIN"})
+				if err != nil {
+					var zeroVal model.ArchiveTrialOfferPayload
+					return zeroVal, err
+				}
+				if ec.Directives.Role == nil {
+					var zeroVal model.ArchiveTrialOfferPayload
+					return zeroVal, errors.New("directive role is not implemented")
+				}
+				return ec.Directives.Role(ctx, nil, directive0, is)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v model.ArchiveTrialOfferPayload) graphql.Marshaler {
+			return ec.marshalNArchiveTrialOfferPayload2farthingᚋgraphᚋmodelᚐArchiveTrialOfferPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_archiveTrialOffer(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ArchiveTrialOfferPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_archiveTrialOffer_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_createFlashSale(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_createFlashSale(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().CreateFlashSale(ctx, fc.Args["input"].(model.CreateFlashSaleInput))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				is, err := ec.unmarshalNRole2ᚕfarthingᚋinternalᚋactorᚐRoleᚄ(ctx, []any{"MERCHANDISER", "ADMIN"})
+				if err != nil {
+					var zeroVal model.CreateFlashSalePayload
+					return zeroVal, err
+				}
+				if ec.Directives.Role == nil {
+					var zeroVal model.CreateFlashSalePayload
+					return zeroVal, errors.New("directive role is not implemented")
+				}
+				return ec.Directives.Role(ctx, nil, directive0, is)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v model.CreateFlashSalePayload) graphql.Marshaler {
+			return ec.marshalNCreateFlashSalePayload2farthingᚋgraphᚋmodelᚐCreateFlashSalePayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_createFlashSale(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CreateFlashSalePayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_createFlashSale_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_updateFlashSale(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_updateFlashSale(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().UpdateFlashSale(ctx, fc.Args["input"].(model.UpdateFlashSaleInput))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				is, err := ec.unmarshalNRole2ᚕfarthingᚋinternalᚋactorᚐRoleᚄ(ctx, []any{"MERCHANDISER", "ADMIN"})
+				if err != nil {
+					var zeroVal model.UpdateFlashSalePayload
+					return zeroVal, err
+				}
+				if ec.Directives.Role == nil {
+					var zeroVal model.UpdateFlashSalePayload
+					return zeroVal, errors.New("directive role is not implemented")
+				}
+				return ec.Directives.Role(ctx, nil, directive0, is)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v model.UpdateFlashSalePayload) graphql.Marshaler {
+			return ec.marshalNUpdateFlashSalePayload2farthingᚋgraphᚋmodelᚐUpdateFlashSalePayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_updateFlashSale(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UpdateFlashSalePayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_updateFlashSale_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_endFlashSale(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_endFlashSale(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().EndFlashSale(ctx, fc.Args["input"].(model.EndFlashSaleInput))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				is, err := ec.unmarshalNRole2ᚕfarthingᚋinternalᚋactorᚐRoleᚄ(ctx, []any{"MERCHANDISER", "ADMIN"})
+				if err != nil {
+					var zeroVal model.EndFlashSalePayload
+					return zeroVal, err
+				}
+				if ec.Directives.Role == nil {
+					var zeroVal model.EndFlashSalePayload
+					return zeroVal, errors.New("directive role is not implemented")
+				}
+				return ec.Directives.Role(ctx, nil, directive0, is)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v model.EndFlashSalePayload) graphql.Marshaler {
+			return ec.marshalNEndFlashSalePayload2farthingᚋgraphᚋmodelᚐEndFlashSalePayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_endFlashSale(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_EndFlashSalePayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_endFlashSale_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_archiveFlashSale(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_archiveFlashSale(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().ArchiveFlashSale(ctx, fc.Args["input"].(model.ArchiveOfferInput))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				is, err := ec.unmarshalNRole2ᚕfarthingᚋinternalᚋactorᚐRoleᚄ(ctx, []any{"MERCHANDISER", "ADMIN"})
+				if err != nil {
+					var zeroVal model.ArchiveFlashSalePayload
+					return zeroVal, err
+				}
+				if ec.Directives.Role == nil {
+					var zeroVal model.ArchiveFlashSalePayload
+					return zeroVal, errors.New("directive role is not implemented")
+				}
+				return ec.Directives.Role(ctx, nil, directive0, is)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v model.ArchiveFlashSalePayload) graphql.Marshaler {
+			return ec.marshalNArchiveFlashSalePayload2farthingᚋgraphᚋmodelᚐArchiveFlashSalePayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_archiveFlashSale(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ArchiveFlashSalePayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_archiveFlashSale_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_createTierPlan(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_createTierPlan(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().CreateTierPlan(ctx, fc.Args["input"].(model.CreateTierPlanInput))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				is, err := ec.unmarshalNRole2ᚕfarthingᚋinternalᚋactorᚐRoleᚄ(ctx, []any{"MERCHANDISER", "ADMIN"})
+				if err != nil {
+					var zeroVal model.CreateTierPlanPayload
+					return zeroVal, err
+				}
+				if ec.Directives.Role == nil {
+					var zeroVal model.CreateTierPlanPayload
+					return zeroVal, errors.New("directive role is not implemented")
+				}
+				return ec.Directives.Role(ctx, nil, directive0, is)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v model.CreateTierPlanPayload) graphql.Marshaler {
+			return ec.marshalNCreateTierPlanPayload2farthingᚋgraphᚋmodelᚐCreateTierPlanPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_createTierPlan(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CreateTierPlanPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_createTierPlan_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_updateTierPlan(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_updateTierPlan(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().UpdateTierPlan(ctx, fc.Args["input"].(model.UpdateTierPlanInput))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				is, err := ec.unmarshalNRole2ᚕfarthingᚋinternalᚋactorᚐRoleᚄ(ctx, []any{"MERCHANDISER", "ADMIN"})
+				if err != nil {
+					var zeroVal model.UpdateTierPlanPayload
+					return zeroVal, err
+				}
+				if ec.Directives.Role == nil {
+					var zeroVal model.UpdateTierPlanPayload
+					return zeroVal, errors.New("directive role is not implemented")
+				}
+				return ec.Directives.Role(ctx, nil, directive0, is)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v model.UpdateTierPlanPayload) graphql.Marshaler {
+			return ec.marshalNUpdateTierPlanPayload2farthingᚋgraphᚋmodelᚐUpdateTierPlanPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_updateTierPlan(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UpdateTierPlanPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_updateTierPlan_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_archiveTierPlan(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_archiveTierPlan(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().ArchiveTierPlan(ctx, fc.Args["input"].(model.ArchiveOfferInput))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				is, err := ec.unmarshalNRole2ᚕfarthingᚋinternalᚋactorᚐRoleᚄ(ctx, []any{"MERCHANDISER", "ADMIN"})
+				if err != nil {
+					var zeroVal model.ArchiveTierPlanPayload
+					return zeroVal, err
+				}
+				if ec.Directives.Role == nil {
+					var zeroVal model.ArchiveTierPlanPayload
+					return zeroVal, errors.New("directive role is not implemented")
+				}
+				return ec.Directives.Role(ctx, nil, directive0, is)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v model.ArchiveTierPlanPayload) graphql.Marshaler {
+			return ec.marshalNArchiveTierPlanPayload2farthingᚋgraphᚋmodelᚐArchiveTierPlanPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_archiveTierPlan(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ArchiveTierPlanPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_archiveTierPlan_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_createCoupon(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_createCoupon(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().CreateCoupon(ctx, fc.Args["input"].(model.CreateCouponInput))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				is, err := ec.unmarshalNRole2ᚕfarthingᚋinternalᚋactorᚐRoleᚄ(ctx, []any{"MERCHANDISER", "ADMIN"})
+				if err != nil {
+					var zeroVal model.CreateCouponPayload
+					return zeroVal, err
+				}
+				if ec.Directives.Role == nil {
+					var zeroVal model.CreateCouponPayload
+					return zeroVal, errors.New("directive role is not implemented")
+				}
+				return ec.Directives.Role(ctx, nil, directive0, is)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v model.CreateCouponPayload) graphql.Marshaler {
+			return ec.marshalNCreateCouponPayload2farthingᚋgraphᚋmodelᚐCreateCouponPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_createCoupon(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CreateCouponPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_createCoupon_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_updateCoupon(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_updateCoupon(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().UpdateCoupon(ctx, fc.Args["input"].(model.UpdateCouponInput))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				is, err := ec.unmarshalNRole2ᚕfarthingᚋinternalᚋactorᚐRoleᚄ(ctx, []any{"MERCHANDISER", "ADMIN"})
+				if err != nil {
+					var zeroVal model.UpdateCouponPayload
+					return zeroVal, err
+				}
+				if ec.Directives.Role == nil {
+					var zeroVal model.UpdateCouponPayload
+					return zeroVal, errors.New("directive role is not implemented")
+				}
+				return ec.Directives.Role(ctx, nil, directive0, is)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v model.UpdateCouponPayload) graphql.Marshaler {
+			return ec.marshalNUpdateCouponPayload2farthingᚋgraphᚋmodelᚐUpdateCouponPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_updateCoupon(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UpdateCouponPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_updateCoupon_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_archiveCoupon(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_archiveCoupon(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().ArchiveCoupon(ctx, fc.Args["input"].(model.ArchiveOfferInput))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				is, err := ec.unmarshalNRole2ᚕfarthingᚋinternalᚋactorᚐRoleᚄ(ctx, []any{"MERCHANDISER", "ADMIN"})
+				if err != nil {
+					var zeroVal model.ArchiveCouponPayload
+					return zeroVal, err
+				}
+				if ec.Directives.Role == nil {
+					var zeroVal model.ArchiveCouponPayload
+					return zeroVal, errors.New("directive role is not implemented")
+				}
+				return ec.Directives.Role(ctx, nil, directive0, is)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v model.ArchiveCouponPayload) graphql.Marshaler {
+			return ec.marshalNArchiveCouponPayload2farthingᚋgraphᚋmodelᚐArchiveCouponPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_archiveCoupon(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ArchiveCouponPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_archiveCoupon_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_changeOffers(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_changeOffers(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().ChangeOffers(ctx, fc.Args["input"].(model.ChangeOffersInput))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				is, err := ec.unmarshalNRole2ᚕfarthingᚋinternalᚋactorᚐRoleᚄ(ctx, []any{"MERCHANDISER", "ADMIN"})
+				if err != nil {
+					var zeroVal model.ChangeOffersPayload
+					return zeroVal, err
+				}
+				if ec.Directives.Role == nil {
+					var zeroVal model.ChangeOffersPayload
+					return zeroVal, errors.New("directive role is not implemented")
+				}
+				return ec.Directives.Role(ctx, nil, directive0, is)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v model.ChangeOffersPayload) graphql.Marshaler {
+			return ec.marshalNChangeOffersPayload2farthingᚋgraphᚋmodelᚐChangeOffersPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_changeOffers(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ChangeOffersPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_changeOffers_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Mutation_topUpWallet(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -6023,6 +16624,600 @@ func (ec *executionContext) fieldContext_NotAvailableError_product(_ context.Con
 	return fc, nil
 }
 
+func (ec *executionContext) _NotAvailableError_bundle(ctx context.Context, field graphql.CollectedField, obj *model.NotAvailableError) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_NotAvailableError_bundle(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Bundle, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Bundle) graphql.Marshaler {
+			return ec.marshalOBundle2ᚖfarthingᚋgraphᚋmodelᚐBundle(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_NotAvailableError_bundle(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "NotAvailableError",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Bundle(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _NotAvailableError_trialOffer(ctx context.Context, field graphql.CollectedField, obj *model.NotAvailableError) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_NotAvailableError_trialOffer(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TrialOffer, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.TrialOffer) graphql.Marshaler {
+			return ec.marshalOTrialOffer2ᚖfarthingᚋgraphᚋmodelᚐTrialOffer(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_NotAvailableError_trialOffer(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "NotAvailableError",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_TrialOffer(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _OfferChangeResult_node(ctx context.Context, field graphql.CollectedField, obj *model.OfferChangeResult) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OfferChangeResult_node(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Node, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.Node) graphql.Marshaler {
+			return ec.marshalONode2farthingᚋgraphᚋmodelᚐNode(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_OfferChangeResult_node(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "OfferChangeResult",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return nil, errors.New("FieldContext.Child cannot be called on type INTERFACE")
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _OfferChangeResult_errors(ctx context.Context, field graphql.CollectedField, obj *model.OfferChangeResult) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OfferChangeResult_errors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Errors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.UserError) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕfarthingᚋgraphᚋmodelᚐUserErrorᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_OfferChangeResult_errors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "OfferChangeResult",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return nil, errors.New("FieldContext.Child cannot be called on type INTERFACE")
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _OfferConflict_product(ctx context.Context, field graphql.CollectedField, obj *model.OfferConflict) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OfferConflict_product(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Product, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.Product) graphql.Marshaler {
+			return ec.marshalNProduct2farthingᚋgraphᚋmodelᚐProduct(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_OfferConflict_product(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "OfferConflict",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Product(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _OfferConflict_startsAt(ctx context.Context, field graphql.CollectedField, obj *model.OfferConflict) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OfferConflict_startsAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.StartsAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_OfferConflict_startsAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OfferConflict", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _OfferConflict_endsAt(ctx context.Context, field graphql.CollectedField, obj *model.OfferConflict) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OfferConflict_endsAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.EndsAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalOTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_OfferConflict_endsAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OfferConflict", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _OfferConflict_contenders(ctx context.Context, field graphql.CollectedField, obj *model.OfferConflict) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OfferConflict_contenders(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Contenders, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.OfferContender) graphql.Marshaler {
+			return ec.marshalNOfferContender2ᚕfarthingᚋgraphᚋmodelᚐOfferContenderᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_OfferConflict_contenders(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "OfferConflict",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_OfferContender(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _OfferContender_offer(ctx context.Context, field graphql.CollectedField, obj *model.OfferContender) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OfferContender_offer(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.OfferContender().Offer(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.Offer) graphql.Marshaler {
+			return ec.marshalNOffer2farthingᚋgraphᚋmodelᚐOffer(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_OfferContender_offer(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "OfferContender",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return nil, errors.New("FieldContext.Child cannot be called on type INTERFACE")
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _OfferContender_price(ctx context.Context, field graphql.CollectedField, obj *model.OfferContender) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OfferContender_price(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Price, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.Money) graphql.Marshaler {
+			return ec.marshalNMoney2farthingᚋgraphᚋmodelᚐMoney(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_OfferContender_price(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "OfferContender",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Money(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _OfferContender_wins(ctx context.Context, field graphql.CollectedField, obj *model.OfferContender) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OfferContender_wins(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Wins, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_OfferContender_wins(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OfferContender", field, false, false, errors.New("field of type Boolean does not have child fields"))
+}
+
+func (ec *executionContext) _OfferNotApplied_kind(ctx context.Context, field graphql.CollectedField, obj *model.OfferNotApplied) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OfferNotApplied_kind(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Kind(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.AdjustmentKind) graphql.Marshaler {
+			return ec.marshalNAdjustmentKind2farthingᚋgraphᚋmodelᚐAdjustmentKind(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_OfferNotApplied_kind(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OfferNotApplied", field, true, false, errors.New("field of type AdjustmentKind does not have child fields"))
+}
+
+func (ec *executionContext) _OfferNotApplied_label(ctx context.Context, field graphql.CollectedField, obj *model.OfferNotApplied) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OfferNotApplied_label(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return obj.Label(fc.Args["languages"].([]string)), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_OfferNotApplied_label(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "OfferNotApplied",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return nil, errors.New("field of type String does not have child fields")
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_OfferNotApplied_label_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _OfferNotApplied_source(ctx context.Context, field graphql.CollectedField, obj *model.OfferNotApplied) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OfferNotApplied_source(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Source(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_OfferNotApplied_source(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OfferNotApplied", field, true, false, errors.New("field of type ID does not have child fields"))
+}
+
+func (ec *executionContext) _OfferNotApplied_reason(ctx context.Context, field graphql.CollectedField, obj *model.OfferNotApplied) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OfferNotApplied_reason(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Reason, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.NotAppliedReason) graphql.Marshaler {
+			return ec.marshalNNotAppliedReason2farthingᚋgraphᚋmodelᚐNotAppliedReason(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_OfferNotApplied_reason(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OfferNotApplied", field, false, false, errors.New("field of type NotAppliedReason does not have child fields"))
+}
+
+func (ec *executionContext) _OfferNotApplied_message(ctx context.Context, field graphql.CollectedField, obj *model.OfferNotApplied) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OfferNotApplied_message(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Message(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_OfferNotApplied_message(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OfferNotApplied", field, true, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _OfferNotApplied_path(ctx context.Context, field graphql.CollectedField, obj *model.OfferNotApplied) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OfferNotApplied_path(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Path, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return ec.marshalOString2ᚕstringᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_OfferNotApplied_path(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OfferNotApplied", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _OfferScope_products(ctx context.Context, field graphql.CollectedField, obj *model.OfferScope) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OfferScope_products(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.OfferScope().Products(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.Product) graphql.Marshaler {
+			return ec.marshalNProduct2ᚕfarthingᚋgraphᚋmodelᚐProductᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_OfferScope_products(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "OfferScope",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Product(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _OfferScope_bundles(ctx context.Context, field graphql.CollectedField, obj *model.OfferScope) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OfferScope_bundles(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.OfferScope().Bundles(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.Bundle) graphql.Marshaler {
+			return ec.marshalNBundle2ᚕfarthingᚋgraphᚋmodelᚐBundleᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_OfferScope_bundles(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "OfferScope",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Bundle(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _OfferScope_tags(ctx context.Context, field graphql.CollectedField, obj *model.OfferScope) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OfferScope_tags(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Tags(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return ec.marshalNString2ᚕstringᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_OfferScope_tags(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OfferScope", field, true, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _OfferScope_categories(ctx context.Context, field graphql.CollectedField, obj *model.OfferScope) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OfferScope_categories(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Categories(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return ec.marshalNString2ᚕstringᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_OfferScope_categories(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OfferScope", field, true, false, errors.New("field of type String does not have child fields"))
+}
+
 func (ec *executionContext) _OverloadedError_code(ctx context.Context, field graphql.CollectedField, obj *model.OverloadedError) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -6216,7 +17411,7 @@ func (ec *executionContext) _Price_list(ctx context.Context, field graphql.Colle
 			return ec.fieldContext_Price_list(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.List, nil
+			return obj.List(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v model.Money) graphql.Marshaler {
@@ -6230,7 +17425,7 @@ func (ec *executionContext) fieldContext_Price_list(_ context.Context, field gra
 	fc = &graphql.FieldContext{
 		Object:     "Price",
 		Field:      field,
-		IsMethod:   false,
+		IsMethod:   true,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_Money(ctx, field)
@@ -6248,7 +17443,7 @@ func (ec *executionContext) _Price_current(ctx context.Context, field graphql.Co
 			return ec.fieldContext_Price_current(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Current, nil
+			return obj.Current(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v model.Money) graphql.Marshaler {
@@ -6262,6 +17457,256 @@ func (ec *executionContext) fieldContext_Price_current(_ context.Context, field 
 	fc = &graphql.FieldContext{
 		Object:     "Price",
 		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Money(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Price_lowestLast30Days(ctx context.Context, field graphql.CollectedField, obj *model.Price) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Price_lowestLast30Days(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Price().LowestLast30Days(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Money) graphql.Marshaler {
+			return ec.marshalOMoney2ᚖfarthingᚋgraphᚋmodelᚐMoney(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Price_lowestLast30Days(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Price",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Money(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Price_flashSale(ctx context.Context, field graphql.CollectedField, obj *model.Price) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Price_flashSale(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.FlashSale(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.FlashSale) graphql.Marshaler {
+			return ec.marshalOFlashSale2ᚖfarthingᚋgraphᚋmodelᚐFlashSale(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Price_flashSale(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Price",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_FlashSale(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Price_until(ctx context.Context, field graphql.CollectedField, obj *model.Price) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Price_until(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Until(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalOTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Price_until(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Price", field, true, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _Price_adjustments(ctx context.Context, field graphql.CollectedField, obj *model.Price) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Price_adjustments(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Adjustments(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.PriceAdjustment) graphql.Marshaler {
+			return ec.marshalNPriceAdjustment2ᚕfarthingᚋgraphᚋmodelᚐPriceAdjustmentᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Price_adjustments(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Price",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PriceAdjustment(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Price_notApplied(ctx context.Context, field graphql.CollectedField, obj *model.Price) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Price_notApplied(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.NotApplied(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.OfferNotApplied) graphql.Marshaler {
+			return ec.marshalNOfferNotApplied2ᚕfarthingᚋgraphᚋmodelᚐOfferNotAppliedᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Price_notApplied(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Price",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_OfferNotApplied(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _PriceAdjustment_kind(ctx context.Context, field graphql.CollectedField, obj *model.PriceAdjustment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PriceAdjustment_kind(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Kind(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.AdjustmentKind) graphql.Marshaler {
+			return ec.marshalNAdjustmentKind2farthingᚋgraphᚋmodelᚐAdjustmentKind(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_PriceAdjustment_kind(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PriceAdjustment", field, true, false, errors.New("field of type AdjustmentKind does not have child fields"))
+}
+
+func (ec *executionContext) _PriceAdjustment_label(ctx context.Context, field graphql.CollectedField, obj *model.PriceAdjustment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PriceAdjustment_label(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return obj.Label(fc.Args["languages"].([]string)), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_PriceAdjustment_label(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "PriceAdjustment",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return nil, errors.New("field of type String does not have child fields")
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_PriceAdjustment_label_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _PriceAdjustment_amount(ctx context.Context, field graphql.CollectedField, obj *model.PriceAdjustment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PriceAdjustment_amount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Amount, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.Money) graphql.Marshaler {
+			return ec.marshalNMoney2farthingᚋgraphᚋmodelᚐMoney(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_PriceAdjustment_amount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "PriceAdjustment",
+		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -6269,6 +17714,52 @@ func (ec *executionContext) fieldContext_Price_current(_ context.Context, field 
 		},
 	}
 	return fc, nil
+}
+
+func (ec *executionContext) _PriceAdjustment_source(ctx context.Context, field graphql.CollectedField, obj *model.PriceAdjustment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PriceAdjustment_source(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Source(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_PriceAdjustment_source(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PriceAdjustment", field, true, false, errors.New("field of type ID does not have child fields"))
+}
+
+func (ec *executionContext) _PriceAdjustment_unitsApplied(ctx context.Context, field graphql.CollectedField, obj *model.PriceAdjustment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PriceAdjustment_unitsApplied(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UnitsApplied, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNInt2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_PriceAdjustment_unitsApplied(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PriceAdjustment", field, false, false, errors.New("field of type Int does not have child fields"))
 }
 
 func (ec *executionContext) _PriceChangedError_code(ctx context.Context, field graphql.CollectedField, obj *model.PriceChangedError) (ret graphql.Marshaler) {
@@ -6370,6 +17861,61 @@ func (ec *executionContext) fieldContext_PriceChangedError_quote(_ context.Conte
 		},
 	}
 	return fc, nil
+}
+
+func (ec *executionContext) _PriceStep_price(ctx context.Context, field graphql.CollectedField, obj *model.PriceStep) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PriceStep_price(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Price, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Money) graphql.Marshaler {
+			return ec.marshalOMoney2ᚖfarthingᚋgraphᚋmodelᚐMoney(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_PriceStep_price(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "PriceStep",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Money(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _PriceStep_since(ctx context.Context, field graphql.CollectedField, obj *model.PriceStep) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PriceStep_since(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Since, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_PriceStep_since(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PriceStep", field, false, false, errors.New("field of type Time does not have child fields"))
 }
 
 func (ec *executionContext) _Product_id(ctx context.Context, field graphql.CollectedField, obj *model.Product) (ret graphql.Marshaler) {
@@ -6709,7 +18255,7 @@ func (ec *executionContext) _Product_price(ctx context.Context, field graphql.Co
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return obj.Price(fc.Args["currency"].(money.Code)), nil
+			return ec.Resolvers.Product().Price(ctx, obj, fc.Args["currency"].(money.Code))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.Price) graphql.Marshaler {
@@ -6724,7 +18270,7 @@ func (ec *executionContext) fieldContext_Product_price(ctx context.Context, fiel
 		Object:     "Product",
 		Field:      field,
 		IsMethod:   true,
-		IsResolver: false,
+		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_Price(ctx, field)
 		},
@@ -6752,7 +18298,7 @@ func (ec *executionContext) _Product_prices(ctx context.Context, field graphql.C
 			return ec.fieldContext_Product_prices(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Prices(), nil
+			return ec.Resolvers.Product().Prices(ctx, obj)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []model.Price) graphql.Marshaler {
@@ -6767,7 +18313,7 @@ func (ec *executionContext) fieldContext_Product_prices(_ context.Context, field
 		Object:     "Product",
 		Field:      field,
 		IsMethod:   true,
-		IsResolver: false,
+		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_Price(ctx, field)
 		},
@@ -6796,6 +18342,146 @@ func (ec *executionContext) _Product_owned(ctx context.Context, field graphql.Co
 }
 func (ec *executionContext) fieldContext_Product_owned(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Product", field, true, true, errors.New("field of type Boolean does not have child fields"))
+}
+
+func (ec *executionContext) _Product_bundles(ctx context.Context, field graphql.CollectedField, obj *model.Product) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Product_bundles(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Product().Bundles(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.Bundle) graphql.Marshaler {
+			return ec.marshalNBundle2ᚕfarthingᚋgraphᚋmodelᚐBundleᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Product_bundles(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Product",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Bundle(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Product_trialOffers(ctx context.Context, field graphql.CollectedField, obj *model.Product) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Product_trialOffers(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Product().TrialOffers(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.TrialOffer) graphql.Marshaler {
+			return ec.marshalNTrialOffer2ᚕfarthingᚋgraphᚋmodelᚐTrialOfferᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Product_trialOffers(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Product",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_TrialOffer(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Product_tierPlan(ctx context.Context, field graphql.CollectedField, obj *model.Product) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Product_tierPlan(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Product().TierPlan(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.TierPlan) graphql.Marshaler {
+			return ec.marshalOTierPlan2ᚖfarthingᚋgraphᚋmodelᚐTierPlan(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Product_tierPlan(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Product",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_TierPlan(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Product_priceHistory(ctx context.Context, field graphql.CollectedField, obj *model.Product) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Product_priceHistory(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Product().PriceHistory(ctx, obj, fc.Args["currency"].(money.Code), fc.Args["first"].(int))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.PriceStep) graphql.Marshaler {
+			return ec.marshalNPriceStep2ᚕfarthingᚋgraphᚋmodelᚐPriceStepᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Product_priceHistory(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Product",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PriceStep(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Product_priceHistory_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _Product_publishFrom(ctx context.Context, field graphql.CollectedField, obj *model.Product) (ret graphql.Marshaler) {
@@ -7809,6 +19495,102 @@ func (ec *executionContext) fieldContext_PurchaseLine_total(_ context.Context, f
 	return fc, nil
 }
 
+func (ec *executionContext) _PurchaseLine_adjustments(ctx context.Context, field graphql.CollectedField, obj *model.PurchaseLine) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PurchaseLine_adjustments(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Adjustments(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.PriceAdjustment) graphql.Marshaler {
+			return ec.marshalNPriceAdjustment2ᚕfarthingᚋgraphᚋmodelᚐPriceAdjustmentᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_PurchaseLine_adjustments(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "PurchaseLine",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PriceAdjustment(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _PurchaseLine_bundle(ctx context.Context, field graphql.CollectedField, obj *model.PurchaseLine) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PurchaseLine_bundle(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.PurchaseLine().Bundle(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Bundle) graphql.Marshaler {
+			return ec.marshalOBundle2ᚖfarthingᚋgraphᚋmodelᚐBundle(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_PurchaseLine_bundle(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "PurchaseLine",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Bundle(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _PurchaseLine_trialOffer(ctx context.Context, field graphql.CollectedField, obj *model.PurchaseLine) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PurchaseLine_trialOffer(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.PurchaseLine().TrialOffer(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.TrialOffer) graphql.Marshaler {
+			return ec.marshalOTrialOffer2ᚖfarthingᚋgraphᚋmodelᚐTrialOffer(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_PurchaseLine_trialOffer(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "PurchaseLine",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_TrialOffer(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _PurchaseRewards_pointsEarned(ctx context.Context, field graphql.CollectedField, obj *model.PurchaseRewards) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -8016,6 +19798,68 @@ func (ec *executionContext) fieldContext_Query_serverTime(_ context.Context, fie
 	return graphql.NewScalarFieldContext("Query", field, true, true, errors.New("field of type Time does not have child fields"))
 }
 
+func (ec *executionContext) _Query_auditEntries(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_auditEntries(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().AuditEntries(ctx, fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string), fc.Args["filter"].(*model.AuditFilter))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				is, err := ec.unmarshalNRole2ᚕfarthingᚋinternalᚋactorᚐRoleᚄ(ctx, []any{"MERCHANDISER", "ADMIN"})
+				if err != nil {
+					var zeroVal model.AuditEntryConnection
+					return zeroVal, err
+				}
+				if ec.Directives.Role == nil {
+					var zeroVal model.AuditEntryConnection
+					return zeroVal, errors.New("directive role is not implemented")
+				}
+				return ec.Directives.Role(ctx, nil, directive0, is)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v model.AuditEntryConnection) graphql.Marshaler {
+			return ec.marshalNAuditEntryConnection2farthingᚋgraphᚋmodelᚐAuditEntryConnection(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Query_auditEntries(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_AuditEntryConnection(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Query_auditEntries_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Query_products(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -8114,7 +19958,7 @@ func (ec *executionContext) _Query_quote(ctx context.Context, field graphql.Coll
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Query().Quote(ctx, fc.Args["input"].(model.QuoteInput))
+			return ec.Resolvers.Query().Quote(ctx, fc.Args["input"].(model.QuoteInput), fc.Args["at"].(*time.Time), fc.Args["as"].(*string))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v model.Quote) graphql.Marshaler {
@@ -8176,6 +20020,412 @@ func (ec *executionContext) fieldContext_Query_viewer(_ context.Context, field g
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_Shopper(ctx, field)
 		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Query_bundles(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_bundles(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().Bundles(ctx, fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string), fc.Args["filter"].(*model.OfferFilter))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.BundleConnection) graphql.Marshaler {
+			return ec.marshalNBundleConnection2farthingᚋgraphᚋmodelᚐBundleConnection(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Query_bundles(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_BundleConnection(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Query_bundles_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Query_bundle(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_bundle(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().Bundle(ctx, fc.Args["id"].(*string), fc.Args["slug"].(*string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Bundle) graphql.Marshaler {
+			return ec.marshalOBundle2ᚖfarthingᚋgraphᚋmodelᚐBundle(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Query_bundle(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Bundle(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Query_bundle_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Query_trialOffers(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_trialOffers(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().TrialOffers(ctx, fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string), fc.Args["filter"].(*model.OfferFilter))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.TrialOfferConnection) graphql.Marshaler {
+			return ec.marshalNTrialOfferConnection2farthingᚋgraphᚋmodelᚐTrialOfferConnection(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Query_trialOffers(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_TrialOfferConnection(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Query_trialOffers_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Query_flashSales(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_flashSales(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().FlashSales(ctx, fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string), fc.Args["status"].([]model.FlashSaleStatus))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.FlashSaleConnection) graphql.Marshaler {
+			return ec.marshalNFlashSaleConnection2farthingᚋgraphᚋmodelᚐFlashSaleConnection(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Query_flashSales(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_FlashSaleConnection(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Query_flashSales_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Query_flashSale(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_flashSale(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().FlashSale(ctx, fc.Args["id"].(string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.FlashSale) graphql.Marshaler {
+			return ec.marshalOFlashSale2ᚖfarthingᚋgraphᚋmodelᚐFlashSale(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Query_flashSale(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_FlashSale(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Query_flashSale_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Query_tierPlans(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_tierPlans(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().TierPlans(ctx, fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string), fc.Args["filter"].(*model.OfferFilter))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				is, err := ec.unmarshalNRole2ᚕfarthingᚋinternalᚋactorᚐRoleᚄ(ctx, []any{"MERCHANDISER", "ADMIN"})
+				if err != nil {
+					var zeroVal model.TierPlanConnection
+					return zeroVal, err
+				}
+				if ec.Directives.Role == nil {
+					var zeroVal model.TierPlanConnection
+					return zeroVal, errors.New("directive role is not implemented")
+				}
+				return ec.Directives.Role(ctx, nil, directive0, is)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v model.TierPlanConnection) graphql.Marshaler {
+			return ec.marshalNTierPlanConnection2farthingᚋgraphᚋmodelᚐTierPlanConnection(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Query_tierPlans(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_TierPlanConnection(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Query_tierPlans_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Query_coupons(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_coupons(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().Coupons(ctx, fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string), fc.Args["filter"].(*model.OfferFilter))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				is, err := ec.unmarshalNRole2ᚕfarthingᚋinternalᚋactorᚐRoleᚄ(ctx, []any{"MERCHANDISER", "ADMIN"})
+				if err != nil {
+					var zeroVal model.CouponConnection
+					return zeroVal, err
+				}
+				if ec.Directives.Role == nil {
+					var zeroVal model.CouponConnection
+					return zeroVal, errors.New("directive role is not implemented")
+				}
+				return ec.Directives.Role(ctx, nil, directive0, is)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v model.CouponConnection) graphql.Marshaler {
+			return ec.marshalNCouponConnection2farthingᚋgraphᚋmodelᚐCouponConnection(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Query_coupons(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CouponConnection(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Query_coupons_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Query_offerConflicts(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_offerConflicts(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().OfferConflicts(ctx, fc.Args["currency"].(money.Code), fc.Args["from"].(*time.Time), fc.Args["until"].(*time.Time))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				is, err := ec.unmarshalNRole2ᚕfarthingᚋinternalᚋactorᚐRoleᚄ(ctx, []any{"MERCHANDISER", "ADMIN"})
+				if err != nil {
+					var zeroVal []model.OfferConflict
+					return zeroVal, err
+				}
+				if ec.Directives.Role == nil {
+					var zeroVal []model.OfferConflict
+					return zeroVal, errors.New("directive role is not implemented")
+				}
+				return ec.Directives.Role(ctx, nil, directive0, is)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v []model.OfferConflict) graphql.Marshaler {
+			return ec.marshalNOfferConflict2ᚕfarthingᚋgraphᚋmodelᚐOfferConflictᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Query_offerConflicts(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_OfferConflict(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Query_offerConflicts_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
 	}
 	return fc, nil
 }
@@ -8283,6 +20533,38 @@ func (ec *executionContext) fieldContext_Quote_lines(_ context.Context, field gr
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_QuoteLine(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Quote_notApplied(ctx context.Context, field graphql.CollectedField, obj *model.Quote) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Quote_notApplied(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.NotApplied(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.OfferNotApplied) graphql.Marshaler {
+			return ec.marshalNOfferNotApplied2ᚕfarthingᚋgraphᚋmodelᚐOfferNotAppliedᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Quote_notApplied(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Quote",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_OfferNotApplied(ctx, field)
 		},
 	}
 	return fc, nil
@@ -8686,6 +20968,253 @@ func (ec *executionContext) fieldContext_QuoteLine_total(_ context.Context, fiel
 	return fc, nil
 }
 
+func (ec *executionContext) _QuoteLine_adjustments(ctx context.Context, field graphql.CollectedField, obj *model.QuoteLine) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_QuoteLine_adjustments(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Adjustments, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.PriceAdjustment) graphql.Marshaler {
+			return ec.marshalNPriceAdjustment2ᚕfarthingᚋgraphᚋmodelᚐPriceAdjustmentᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_QuoteLine_adjustments(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "QuoteLine",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PriceAdjustment(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _QuoteLine_parts(ctx context.Context, field graphql.CollectedField, obj *model.QuoteLine) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_QuoteLine_parts(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Parts, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.QuotePart) graphql.Marshaler {
+			return ec.marshalNQuotePart2ᚕfarthingᚋgraphᚋmodelᚐQuotePartᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_QuoteLine_parts(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "QuoteLine",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_QuotePart(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _QuoteLine_leftOut(ctx context.Context, field graphql.CollectedField, obj *model.QuoteLine) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_QuoteLine_leftOut(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.LeftOut, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.LeftOut) graphql.Marshaler {
+			return ec.marshalNLeftOut2ᚕfarthingᚋgraphᚋmodelᚐLeftOutᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_QuoteLine_leftOut(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "QuoteLine",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_LeftOut(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _QuotePart_product(ctx context.Context, field graphql.CollectedField, obj *model.QuotePart) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_QuotePart_product(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Product, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.Product) graphql.Marshaler {
+			return ec.marshalNProduct2farthingᚋgraphᚋmodelᚐProduct(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_QuotePart_product(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "QuotePart",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Product(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _QuotePart_quantity(ctx context.Context, field graphql.CollectedField, obj *model.QuotePart) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_QuotePart_quantity(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Quantity, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNInt2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_QuotePart_quantity(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("QuotePart", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _QuotePart_listPrice(ctx context.Context, field graphql.CollectedField, obj *model.QuotePart) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_QuotePart_listPrice(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ListPrice, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.Money) graphql.Marshaler {
+			return ec.marshalNMoney2farthingᚋgraphᚋmodelᚐMoney(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_QuotePart_listPrice(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "QuotePart",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Money(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _QuotePart_total(ctx context.Context, field graphql.CollectedField, obj *model.QuotePart) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_QuotePart_total(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Total, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.Money) graphql.Marshaler {
+			return ec.marshalNMoney2farthingᚋgraphᚋmodelᚐMoney(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_QuotePart_total(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "QuotePart",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Money(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _QuotePart_adjustments(ctx context.Context, field graphql.CollectedField, obj *model.QuotePart) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_QuotePart_adjustments(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Adjustments, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.PriceAdjustment) graphql.Marshaler {
+			return ec.marshalNPriceAdjustment2ᚕfarthingᚋgraphᚋmodelᚐPriceAdjustmentᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_QuotePart_adjustments(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "QuotePart",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PriceAdjustment(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _RateLimitStatus_limit(ctx context.Context, field graphql.CollectedField, obj *model.RateLimitStatus) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -8879,6 +21408,98 @@ func (ec *executionContext) fieldContext_RateLimitedError_limit(_ context.Contex
 	return fc, nil
 }
 
+func (ec *executionContext) _Recurrence_timeZone(ctx context.Context, field graphql.CollectedField, obj *model.Recurrence) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Recurrence_timeZone(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TimeZone, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Recurrence_timeZone(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Recurrence", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Recurrence_weekdays(ctx context.Context, field graphql.CollectedField, obj *model.Recurrence) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Recurrence_weekdays(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Weekdays, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.Weekday) graphql.Marshaler {
+			return ec.marshalNWeekday2ᚕfarthingᚋgraphᚋmodelᚐWeekdayᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Recurrence_weekdays(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Recurrence", field, false, false, errors.New("field of type Weekday does not have child fields"))
+}
+
+func (ec *executionContext) _Recurrence_from(ctx context.Context, field graphql.CollectedField, obj *model.Recurrence) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Recurrence_from(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.From, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Recurrence_from(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Recurrence", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Recurrence_until(ctx context.Context, field graphql.CollectedField, obj *model.Recurrence) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Recurrence_until(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Until, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Recurrence_until(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Recurrence", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
 func (ec *executionContext) _RewardPreview_points(ctx context.Context, field graphql.CollectedField, obj *model.RewardPreview) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -9005,6 +21626,52 @@ func (ec *executionContext) fieldContext_Rewards_badges(_ context.Context, field
 		},
 	}
 	return fc, nil
+}
+
+func (ec *executionContext) _SaleWindow_startsAt(ctx context.Context, field graphql.CollectedField, obj *model.SaleWindow) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SaleWindow_startsAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.StartsAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SaleWindow_startsAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SaleWindow", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _SaleWindow_endsAt(ctx context.Context, field graphql.CollectedField, obj *model.SaleWindow) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SaleWindow_endsAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.EndsAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalOTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SaleWindow_endsAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SaleWindow", field, false, false, errors.New("field of type Time does not have child fields"))
 }
 
 func (ec *executionContext) _Shopper_id(ctx context.Context, field graphql.CollectedField, obj *model.Shopper) (ret graphql.Marshaler) {
@@ -9371,6 +22038,750 @@ func (ec *executionContext) fieldContext_Shopper_wallet(ctx context.Context, fie
 	if fc.Args, err = ec.field_Shopper_wallet_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _SoldOutError_code(ctx context.Context, field graphql.CollectedField, obj *model.SoldOutError) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SoldOutError_code(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Code, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v fault.Code) graphql.Marshaler {
+			return ec.marshalNErrorCode2farthingᚋinternalᚋfaultᚐCode(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SoldOutError_code(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SoldOutError", field, false, false, errors.New("field of type ErrorCode does not have child fields"))
+}
+
+func (ec *executionContext) _SoldOutError_message(ctx context.Context, field graphql.CollectedField, obj *model.SoldOutError) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SoldOutError_message(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Message, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SoldOutError_message(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SoldOutError", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _SoldOutError_path(ctx context.Context, field graphql.CollectedField, obj *model.SoldOutError) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SoldOutError_path(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Path, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return ec.marshalOString2ᚕstringᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SoldOutError_path(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SoldOutError", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _SoldOutError_remaining(ctx context.Context, field graphql.CollectedField, obj *model.SoldOutError) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SoldOutError_remaining(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Remaining, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNInt2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SoldOutError_remaining(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SoldOutError", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _SoldOutError_flashSale(ctx context.Context, field graphql.CollectedField, obj *model.SoldOutError) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SoldOutError_flashSale(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.FlashSale, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.FlashSale) graphql.Marshaler {
+			return ec.marshalOFlashSale2ᚖfarthingᚋgraphᚋmodelᚐFlashSale(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SoldOutError_flashSale(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SoldOutError",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_FlashSale(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _SoldOutError_quote(ctx context.Context, field graphql.CollectedField, obj *model.SoldOutError) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SoldOutError_quote(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Quote, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.Quote) graphql.Marshaler {
+			return ec.marshalNQuote2farthingᚋgraphᚋmodelᚐQuote(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SoldOutError_quote(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SoldOutError",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Quote(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Subscription_flashSale(ctx context.Context, field graphql.CollectedField) (ret func(ctx context.Context) graphql.Marshaler) {
+	return graphql.ResolveFieldStream(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Subscription_flashSale(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Subscription().FlashSale(ctx, fc.Args["id"].(string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.FlashSale) graphql.Marshaler {
+			return ec.marshalNFlashSale2farthingᚋgraphᚋmodelᚐFlashSale(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Subscription_flashSale(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Subscription",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_FlashSale(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Subscription_flashSale_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Tier_from(ctx context.Context, field graphql.CollectedField, obj *model.Tier) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Tier_from(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.From, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNInt2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Tier_from(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Tier", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _Tier_upTo(ctx context.Context, field graphql.CollectedField, obj *model.Tier) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Tier_upTo(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UpTo, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *int64) graphql.Marshaler {
+			return ec.marshalOInt2ᚖint64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Tier_upTo(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Tier", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _Tier_prices(ctx context.Context, field graphql.CollectedField, obj *model.Tier) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Tier_prices(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Prices, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.Money) graphql.Marshaler {
+			return ec.marshalNMoney2ᚕfarthingᚋgraphᚋmodelᚐMoneyᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Tier_prices(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Tier",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Money(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _TierPlan_id(ctx context.Context, field graphql.CollectedField, obj *model.TierPlan) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TierPlan_id(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ID(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_TierPlan_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TierPlan", field, true, false, errors.New("field of type ID does not have child fields"))
+}
+
+func (ec *executionContext) _TierPlan_product(ctx context.Context, field graphql.CollectedField, obj *model.TierPlan) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TierPlan_product(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.TierPlan().Product(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.Product) graphql.Marshaler {
+			return ec.marshalNProduct2farthingᚋgraphᚋmodelᚐProduct(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_TierPlan_product(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "TierPlan",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Product(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _TierPlan_status(ctx context.Context, field graphql.CollectedField, obj *model.TierPlan) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TierPlan_status(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Status(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.OfferStatus) graphql.Marshaler {
+			return ec.marshalNOfferStatus2farthingᚋgraphᚋmodelᚐOfferStatus(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_TierPlan_status(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TierPlan", field, true, false, errors.New("field of type OfferStatus does not have child fields"))
+}
+
+func (ec *executionContext) _TierPlan_name(ctx context.Context, field graphql.CollectedField, obj *model.TierPlan) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TierPlan_name(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return obj.Name(fc.Args["languages"].([]string)), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_TierPlan_name(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "TierPlan",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return nil, errors.New("field of type String does not have child fields")
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_TierPlan_name_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _TierPlan_mode(ctx context.Context, field graphql.CollectedField, obj *model.TierPlan) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TierPlan_mode(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Mode(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.TierMode) graphql.Marshaler {
+			return ec.marshalNTierMode2farthingᚋgraphᚋmodelᚐTierMode(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_TierPlan_mode(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TierPlan", field, true, false, errors.New("field of type TierMode does not have child fields"))
+}
+
+func (ec *executionContext) _TierPlan_tiers(ctx context.Context, field graphql.CollectedField, obj *model.TierPlan) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TierPlan_tiers(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Tiers(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.Tier) graphql.Marshaler {
+			return ec.marshalNTier2ᚕfarthingᚋgraphᚋmodelᚐTierᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_TierPlan_tiers(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "TierPlan",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Tier(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _TierPlan_startsAt(ctx context.Context, field graphql.CollectedField, obj *model.TierPlan) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TierPlan_startsAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.StartsAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_TierPlan_startsAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TierPlan", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _TierPlan_endsAt(ctx context.Context, field graphql.CollectedField, obj *model.TierPlan) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TierPlan_endsAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.EndsAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalOTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_TierPlan_endsAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TierPlan", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _TierPlan_version(ctx context.Context, field graphql.CollectedField, obj *model.TierPlan) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TierPlan_version(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Version, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_TierPlan_version(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TierPlan", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _TierPlan_createdAt(ctx context.Context, field graphql.CollectedField, obj *model.TierPlan) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TierPlan_createdAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CreatedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_TierPlan_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TierPlan", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _TierPlan_updatedAt(ctx context.Context, field graphql.CollectedField, obj *model.TierPlan) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TierPlan_updatedAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UpdatedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_TierPlan_updatedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TierPlan", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _TierPlanConnection_edges(ctx context.Context, field graphql.CollectedField, obj *model.TierPlanConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TierPlanConnection_edges(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Edges, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.TierPlanEdge) graphql.Marshaler {
+			return ec.marshalNTierPlanEdge2ᚕfarthingᚋgraphᚋmodelᚐTierPlanEdgeᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_TierPlanConnection_edges(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "TierPlanConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_TierPlanEdge(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _TierPlanConnection_nodes(ctx context.Context, field graphql.CollectedField, obj *model.TierPlanConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TierPlanConnection_nodes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Nodes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.TierPlan) graphql.Marshaler {
+			return ec.marshalNTierPlan2ᚕfarthingᚋgraphᚋmodelᚐTierPlanᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_TierPlanConnection_nodes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "TierPlanConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_TierPlan(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _TierPlanConnection_pageInfo(ctx context.Context, field graphql.CollectedField, obj *model.TierPlanConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TierPlanConnection_pageInfo(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PageInfo, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.PageInfo) graphql.Marshaler {
+			return ec.marshalNPageInfo2farthingᚋgraphᚋmodelᚐPageInfo(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_TierPlanConnection_pageInfo(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "TierPlanConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PageInfo(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _TierPlanConnection_totalCount(ctx context.Context, field graphql.CollectedField, obj *model.TierPlanConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TierPlanConnection_totalCount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TotalCount(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_TierPlanConnection_totalCount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TierPlanConnection", field, true, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _TierPlanEdge_cursor(ctx context.Context, field graphql.CollectedField, obj *model.TierPlanEdge) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TierPlanEdge_cursor(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Cursor, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_TierPlanEdge_cursor(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TierPlanEdge", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _TierPlanEdge_node(ctx context.Context, field graphql.CollectedField, obj *model.TierPlanEdge) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TierPlanEdge_node(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Node, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.TierPlan) graphql.Marshaler {
+			return ec.marshalNTierPlan2farthingᚋgraphᚋmodelᚐTierPlan(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_TierPlanEdge_node(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "TierPlanEdge",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_TierPlan(ctx, field)
+		},
 	}
 	return fc, nil
 }
@@ -9838,6 +23249,936 @@ func (ec *executionContext) fieldContext_TransferEdge_node(_ context.Context, fi
 	return fc, nil
 }
 
+func (ec *executionContext) _TrialOffer_id(ctx context.Context, field graphql.CollectedField, obj *model.TrialOffer) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TrialOffer_id(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ID(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_TrialOffer_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TrialOffer", field, true, false, errors.New("field of type ID does not have child fields"))
+}
+
+func (ec *executionContext) _TrialOffer_product(ctx context.Context, field graphql.CollectedField, obj *model.TrialOffer) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TrialOffer_product(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.TrialOffer().Product(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.Product) graphql.Marshaler {
+			return ec.marshalNProduct2farthingᚋgraphᚋmodelᚐProduct(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_TrialOffer_product(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "TrialOffer",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Product(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _TrialOffer_status(ctx context.Context, field graphql.CollectedField, obj *model.TrialOffer) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TrialOffer_status(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Status(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.OfferStatus) graphql.Marshaler {
+			return ec.marshalNOfferStatus2farthingᚋgraphᚋmodelᚐOfferStatus(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_TrialOffer_status(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TrialOffer", field, true, false, errors.New("field of type OfferStatus does not have child fields"))
+}
+
+func (ec *executionContext) _TrialOffer_name(ctx context.Context, field graphql.CollectedField, obj *model.TrialOffer) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TrialOffer_name(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return obj.Name(fc.Args["languages"].([]string)), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_TrialOffer_name(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "TrialOffer",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return nil, errors.New("field of type String does not have child fields")
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_TrialOffer_name_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _TrialOffer_description(ctx context.Context, field graphql.CollectedField, obj *model.TrialOffer) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TrialOffer_description(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return obj.Description(fc.Args["languages"].([]string)), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_TrialOffer_description(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "TrialOffer",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return nil, errors.New("field of type String does not have child fields")
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_TrialOffer_description_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _TrialOffer_price(ctx context.Context, field graphql.CollectedField, obj *model.TrialOffer) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TrialOffer_price(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.TrialOffer().Price(ctx, obj, fc.Args["currency"].(money.Code))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Price) graphql.Marshaler {
+			return ec.marshalOPrice2ᚖfarthingᚋgraphᚋmodelᚐPrice(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_TrialOffer_price(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "TrialOffer",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Price(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_TrialOffer_price_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _TrialOffer_owned(ctx context.Context, field graphql.CollectedField, obj *model.TrialOffer) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TrialOffer_owned(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.TrialOffer().Owned(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_TrialOffer_owned(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TrialOffer", field, true, true, errors.New("field of type Boolean does not have child fields"))
+}
+
+func (ec *executionContext) _TrialOffer_used(ctx context.Context, field graphql.CollectedField, obj *model.TrialOffer) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TrialOffer_used(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.TrialOffer().Used(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_TrialOffer_used(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TrialOffer", field, true, true, errors.New("field of type Boolean does not have child fields"))
+}
+
+func (ec *executionContext) _TrialOffer_durationHours(ctx context.Context, field graphql.CollectedField, obj *model.TrialOffer) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TrialOffer_durationHours(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.DurationHours, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_TrialOffer_durationHours(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TrialOffer", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _TrialOffer_graceHours(ctx context.Context, field graphql.CollectedField, obj *model.TrialOffer) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TrialOffer_graceHours(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.GraceHours, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_TrialOffer_graceHours(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TrialOffer", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _TrialOffer_uses(ctx context.Context, field graphql.CollectedField, obj *model.TrialOffer) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TrialOffer_uses(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Uses, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *int64) graphql.Marshaler {
+			return ec.marshalOInt2ᚖint64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_TrialOffer_uses(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TrialOffer", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _TrialOffer_publishFrom(ctx context.Context, field graphql.CollectedField, obj *model.TrialOffer) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TrialOffer_publishFrom(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PublishFrom, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalOTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_TrialOffer_publishFrom(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TrialOffer", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _TrialOffer_publishUntil(ctx context.Context, field graphql.CollectedField, obj *model.TrialOffer) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TrialOffer_publishUntil(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PublishUntil, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalOTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_TrialOffer_publishUntil(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TrialOffer", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _TrialOffer_version(ctx context.Context, field graphql.CollectedField, obj *model.TrialOffer) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TrialOffer_version(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Version, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_TrialOffer_version(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TrialOffer", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _TrialOffer_serverTime(ctx context.Context, field graphql.CollectedField, obj *model.TrialOffer) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TrialOffer_serverTime(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ServerTime(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_TrialOffer_serverTime(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TrialOffer", field, true, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _TrialOffer_createdAt(ctx context.Context, field graphql.CollectedField, obj *model.TrialOffer) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TrialOffer_createdAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CreatedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_TrialOffer_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TrialOffer", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _TrialOffer_updatedAt(ctx context.Context, field graphql.CollectedField, obj *model.TrialOffer) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TrialOffer_updatedAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UpdatedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_TrialOffer_updatedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TrialOffer", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _TrialOfferConnection_edges(ctx context.Context, field graphql.CollectedField, obj *model.TrialOfferConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TrialOfferConnection_edges(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Edges, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.TrialOfferEdge) graphql.Marshaler {
+			return ec.marshalNTrialOfferEdge2ᚕfarthingᚋgraphᚋmodelᚐTrialOfferEdgeᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_TrialOfferConnection_edges(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "TrialOfferConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_TrialOfferEdge(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _TrialOfferConnection_nodes(ctx context.Context, field graphql.CollectedField, obj *model.TrialOfferConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TrialOfferConnection_nodes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Nodes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.TrialOffer) graphql.Marshaler {
+			return ec.marshalNTrialOffer2ᚕfarthingᚋgraphᚋmodelᚐTrialOfferᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_TrialOfferConnection_nodes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "TrialOfferConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_TrialOffer(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _TrialOfferConnection_pageInfo(ctx context.Context, field graphql.CollectedField, obj *model.TrialOfferConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TrialOfferConnection_pageInfo(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PageInfo, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.PageInfo) graphql.Marshaler {
+			return ec.marshalNPageInfo2farthingᚋgraphᚋmodelᚐPageInfo(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_TrialOfferConnection_pageInfo(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "TrialOfferConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PageInfo(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _TrialOfferConnection_totalCount(ctx context.Context, field graphql.CollectedField, obj *model.TrialOfferConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TrialOfferConnection_totalCount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TotalCount(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_TrialOfferConnection_totalCount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TrialOfferConnection", field, true, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _TrialOfferEdge_cursor(ctx context.Context, field graphql.CollectedField, obj *model.TrialOfferEdge) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TrialOfferEdge_cursor(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Cursor, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_TrialOfferEdge_cursor(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TrialOfferEdge", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _TrialOfferEdge_node(ctx context.Context, field graphql.CollectedField, obj *model.TrialOfferEdge) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TrialOfferEdge_node(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Node, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.TrialOffer) graphql.Marshaler {
+			return ec.marshalNTrialOffer2farthingᚋgraphᚋmodelᚐTrialOffer(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_TrialOfferEdge_node(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "TrialOfferEdge",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_TrialOffer(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _TrialUsedError_code(ctx context.Context, field graphql.CollectedField, obj *model.TrialUsedError) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TrialUsedError_code(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Code, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v fault.Code) graphql.Marshaler {
+			return ec.marshalNErrorCode2farthingᚋinternalᚋfaultᚐCode(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_TrialUsedError_code(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TrialUsedError", field, false, false, errors.New("field of type ErrorCode does not have child fields"))
+}
+
+func (ec *executionContext) _TrialUsedError_message(ctx context.Context, field graphql.CollectedField, obj *model.TrialUsedError) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TrialUsedError_message(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Message, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_TrialUsedError_message(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TrialUsedError", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _TrialUsedError_path(ctx context.Context, field graphql.CollectedField, obj *model.TrialUsedError) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TrialUsedError_path(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Path, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return ec.marshalOString2ᚕstringᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_TrialUsedError_path(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TrialUsedError", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _TrialUsedError_trialOffer(ctx context.Context, field graphql.CollectedField, obj *model.TrialUsedError) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TrialUsedError_trialOffer(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TrialOffer, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.TrialOffer) graphql.Marshaler {
+			return ec.marshalOTrialOffer2ᚖfarthingᚋgraphᚋmodelᚐTrialOffer(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_TrialUsedError_trialOffer(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "TrialUsedError",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_TrialOffer(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _UpdateBundlePayload_bundle(ctx context.Context, field graphql.CollectedField, obj *model.UpdateBundlePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_UpdateBundlePayload_bundle(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Bundle, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Bundle) graphql.Marshaler {
+			return ec.marshalOBundle2ᚖfarthingᚋgraphᚋmodelᚐBundle(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_UpdateBundlePayload_bundle(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "UpdateBundlePayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Bundle(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _UpdateBundlePayload_errors(ctx context.Context, field graphql.CollectedField, obj *model.UpdateBundlePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_UpdateBundlePayload_errors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Errors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.UserError) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕfarthingᚋgraphᚋmodelᚐUserErrorᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_UpdateBundlePayload_errors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "UpdateBundlePayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return nil, errors.New("FieldContext.Child cannot be called on type INTERFACE")
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _UpdateCouponPayload_coupon(ctx context.Context, field graphql.CollectedField, obj *model.UpdateCouponPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_UpdateCouponPayload_coupon(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Coupon, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Coupon) graphql.Marshaler {
+			return ec.marshalOCoupon2ᚖfarthingᚋgraphᚋmodelᚐCoupon(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_UpdateCouponPayload_coupon(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "UpdateCouponPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Coupon(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _UpdateCouponPayload_errors(ctx context.Context, field graphql.CollectedField, obj *model.UpdateCouponPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_UpdateCouponPayload_errors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Errors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.UserError) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕfarthingᚋgraphᚋmodelᚐUserErrorᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_UpdateCouponPayload_errors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "UpdateCouponPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return nil, errors.New("FieldContext.Child cannot be called on type INTERFACE")
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _UpdateFlashSalePayload_flashSale(ctx context.Context, field graphql.CollectedField, obj *model.UpdateFlashSalePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_UpdateFlashSalePayload_flashSale(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.FlashSale, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.FlashSale) graphql.Marshaler {
+			return ec.marshalOFlashSale2ᚖfarthingᚋgraphᚋmodelᚐFlashSale(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_UpdateFlashSalePayload_flashSale(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "UpdateFlashSalePayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_FlashSale(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _UpdateFlashSalePayload_errors(ctx context.Context, field graphql.CollectedField, obj *model.UpdateFlashSalePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_UpdateFlashSalePayload_errors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Errors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.UserError) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕfarthingᚋgraphᚋmodelᚐUserErrorᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_UpdateFlashSalePayload_errors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "UpdateFlashSalePayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return nil, errors.New("FieldContext.Child cannot be called on type INTERFACE")
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _UpdateProductPayload_product(ctx context.Context, field graphql.CollectedField, obj *model.UpdateProductPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -9892,6 +24233,221 @@ func (ec *executionContext) _UpdateProductPayload_errors(ctx context.Context, fi
 func (ec *executionContext) fieldContext_UpdateProductPayload_errors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "UpdateProductPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return nil, errors.New("FieldContext.Child cannot be called on type INTERFACE")
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _UpdateTierPlanPayload_tierPlan(ctx context.Context, field graphql.CollectedField, obj *model.UpdateTierPlanPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_UpdateTierPlanPayload_tierPlan(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TierPlan, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.TierPlan) graphql.Marshaler {
+			return ec.marshalOTierPlan2ᚖfarthingᚋgraphᚋmodelᚐTierPlan(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_UpdateTierPlanPayload_tierPlan(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "UpdateTierPlanPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_TierPlan(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _UpdateTierPlanPayload_errors(ctx context.Context, field graphql.CollectedField, obj *model.UpdateTierPlanPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_UpdateTierPlanPayload_errors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Errors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.UserError) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕfarthingᚋgraphᚋmodelᚐUserErrorᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_UpdateTierPlanPayload_errors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "UpdateTierPlanPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return nil, errors.New("FieldContext.Child cannot be called on type INTERFACE")
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _UpdateTrialOfferPayload_trialOffer(ctx context.Context, field graphql.CollectedField, obj *model.UpdateTrialOfferPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_UpdateTrialOfferPayload_trialOffer(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TrialOffer, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.TrialOffer) graphql.Marshaler {
+			return ec.marshalOTrialOffer2ᚖfarthingᚋgraphᚋmodelᚐTrialOffer(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_UpdateTrialOfferPayload_trialOffer(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "UpdateTrialOfferPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_TrialOffer(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _UpdateTrialOfferPayload_errors(ctx context.Context, field graphql.CollectedField, obj *model.UpdateTrialOfferPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_UpdateTrialOfferPayload_errors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Errors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.UserError) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕfarthingᚋgraphᚋmodelᚐUserErrorᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_UpdateTrialOfferPayload_errors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "UpdateTrialOfferPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return nil, errors.New("FieldContext.Child cannot be called on type INTERFACE")
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _UseEntitlementPayload_entitlement(ctx context.Context, field graphql.CollectedField, obj *model.UseEntitlementPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_UseEntitlementPayload_entitlement(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Entitlement, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Entitlement) graphql.Marshaler {
+			return ec.marshalOEntitlement2ᚖfarthingᚋgraphᚋmodelᚐEntitlement(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_UseEntitlementPayload_entitlement(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "UseEntitlementPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Entitlement(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _UseEntitlementPayload_replayed(ctx context.Context, field graphql.CollectedField, obj *model.UseEntitlementPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_UseEntitlementPayload_replayed(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Replayed, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_UseEntitlementPayload_replayed(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("UseEntitlementPayload", field, false, false, errors.New("field of type Boolean does not have child fields"))
+}
+
+func (ec *executionContext) _UseEntitlementPayload_errors(ctx context.Context, field graphql.CollectedField, obj *model.UseEntitlementPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_UseEntitlementPayload_errors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Errors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.UserError) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕfarthingᚋgraphᚋmodelᚐUserErrorᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_UseEntitlementPayload_errors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "UseEntitlementPayload",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
@@ -11246,8 +25802,8 @@ func (ec *executionContext) unmarshalInputAdjustWalletInput(ctx context.Context,
 	return it, nil
 }
 
-func (ec *executionContext) unmarshalInputArchiveProductInput(ctx context.Context, obj any) (model.ArchiveProductInput, error) {
-	var it model.ArchiveProductInput
+func (ec *executionContext) unmarshalInputArchiveOfferInput(ctx context.Context, obj any) (model.ArchiveOfferInput, error) {
+	var it model.ArchiveOfferInput
 	if obj == nil {
 		return it, nil
 	}
@@ -11257,7 +25813,7 @@ func (ec *executionContext) unmarshalInputArchiveProductInput(ctx context.Contex
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"id"}
+	fieldsInOrder := [...]string{"id", "expectedVersion"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -11271,6 +25827,108 @@ func (ec *executionContext) unmarshalInputArchiveProductInput(ctx context.Contex
 				return it, err
 			}
 			it.ID = data
+		case "expectedVersion":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("expectedVersion"))
+			data, err := ec.unmarshalOInt2ᚖint(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ExpectedVersion = graphql.OmittableOf(data)
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputArchiveProductInput(ctx context.Context, obj any) (model.ArchiveProductInput, error) {
+	var it model.ArchiveProductInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"id", "expectedVersion"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
+		case "expectedVersion":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("expectedVersion"))
+			data, err := ec.unmarshalOInt2ᚖint(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ExpectedVersion = graphql.OmittableOf(data)
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputAuditFilter(ctx context.Context, obj any) (model.AuditFilter, error) {
+	var it model.AuditFilter
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"targetId", "actor", "action", "from", "until"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "targetId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("targetId"))
+			data, err := ec.unmarshalOID2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.TargetID = graphql.OmittableOf(data)
+		case "actor":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("actor"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Actor = graphql.OmittableOf(data)
+		case "action":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("action"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Action = graphql.OmittableOf(data)
+		case "from":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("from"))
+			data, err := ec.unmarshalOTime2ᚖtimeᚐTime(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.From = graphql.OmittableOf(data)
+		case "until":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("until"))
+			data, err := ec.unmarshalOTime2ᚖtimeᚐTime(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Until = graphql.OmittableOf(data)
 		}
 	}
 	return it, nil
@@ -11290,8 +25948,11 @@ func (ec *executionContext) unmarshalInputBasketItemInput(ctx context.Context, o
 	if _, present := asMap["quantity"]; !present {
 		asMap["quantity"] = 1
 	}
+	if _, present := asMap["choices"]; !present {
+		asMap["choices"] = []any{}
+	}
 
-	fieldsInOrder := [...]string{"id", "quantity"}
+	fieldsInOrder := [...]string{"id", "quantity", "choices"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -11312,6 +25973,102 @@ func (ec *executionContext) unmarshalInputBasketItemInput(ctx context.Context, o
 				return it, err
 			}
 			it.Quantity = data
+		case "choices":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("choices"))
+			data, err := ec.unmarshalNID2ᚕstringᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Choices = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputBundleComponentInput(ctx context.Context, obj any) (model.BundleComponentInput, error) {
+	var it model.BundleComponentInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["quantity"]; !present {
+		asMap["quantity"] = 1
+	}
+
+	fieldsInOrder := [...]string{"productId", "bundleId", "quantity"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "productId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("productId"))
+			data, err := ec.unmarshalOID2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ProductID = graphql.OmittableOf(data)
+		case "bundleId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("bundleId"))
+			data, err := ec.unmarshalOID2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.BundleID = graphql.OmittableOf(data)
+		case "quantity":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("quantity"))
+			data, err := ec.unmarshalNInt2int(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Quantity = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputChangeOffersInput(ctx context.Context, obj any) (model.ChangeOffersInput, error) {
+	var it model.ChangeOffersInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["errorPolicy"]; !present {
+		asMap["errorPolicy"] = "REJECT_ALL"
+	}
+
+	fieldsInOrder := [...]string{"errorPolicy", "changes"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "errorPolicy":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("errorPolicy"))
+			data, err := ec.unmarshalNErrorPolicy2farthingᚋgraphᚋmodelᚐErrorPolicy(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ErrorPolicy = data
+		case "changes":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("changes"))
+			data, err := ec.unmarshalNOfferChangeInput2ᚕfarthingᚋgraphᚋmodelᚐOfferChangeInputᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Changes = data
 		}
 	}
 	return it, nil
@@ -11328,7 +26085,7 @@ func (ec *executionContext) unmarshalInputCheckoutInput(ctx context.Context, obj
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"idempotencyKey", "currency", "items", "expectedTotal"}
+	fieldsInOrder := [...]string{"idempotencyKey", "currency", "items", "couponCode", "expectedTotal"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -11356,6 +26113,13 @@ func (ec *executionContext) unmarshalInputCheckoutInput(ctx context.Context, obj
 				return it, err
 			}
 			it.Items = data
+		case "couponCode":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("couponCode"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.CouponCode = graphql.OmittableOf(data)
 		case "expectedTotal":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("expectedTotal"))
 			data, err := ec.unmarshalNDecimal2farthingᚋgraphᚋmodelᚐDecimal(ctx, v)
@@ -11363,6 +26127,330 @@ func (ec *executionContext) unmarshalInputCheckoutInput(ctx context.Context, obj
 				return it, err
 			}
 			it.ExpectedTotal = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputCreateBundleInput(ctx context.Context, obj any) (model.CreateBundleInput, error) {
+	var it model.CreateBundleInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["status"]; !present {
+		asMap["status"] = "ACTIVE"
+	}
+	if _, present := asMap["prices"]; !present {
+		asMap["prices"] = []any{}
+	}
+
+	fieldsInOrder := [...]string{"texts", "status", "kind", "slug", "components", "percentOff", "prices", "choose", "publishFrom", "publishUntil"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "texts":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("texts"))
+			data, err := ec.unmarshalNProductTextInput2ᚕfarthingᚋgraphᚋmodelᚐProductTextInputᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Texts = data
+		case "status":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("status"))
+			data, err := ec.unmarshalNOfferStatus2farthingᚋgraphᚋmodelᚐOfferStatus(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Status = data
+		case "kind":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("kind"))
+			data, err := ec.unmarshalNBundleKind2farthingᚋgraphᚋmodelᚐBundleKind(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Kind = data
+		case "slug":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("slug"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Slug = graphql.OmittableOf(data)
+		case "components":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("components"))
+			data, err := ec.unmarshalNBundleComponentInput2ᚕfarthingᚋgraphᚋmodelᚐBundleComponentInputᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Components = data
+		case "percentOff":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("percentOff"))
+			data, err := ec.unmarshalODecimal2ᚖfarthingᚋgraphᚋmodelᚐDecimal(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.PercentOff = graphql.OmittableOf(data)
+		case "prices":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("prices"))
+			data, err := ec.unmarshalNPriceInput2ᚕfarthingᚋgraphᚋmodelᚐPriceInputᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Prices = data
+		case "choose":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("choose"))
+			data, err := ec.unmarshalOInt2ᚖint(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Choose = graphql.OmittableOf(data)
+		case "publishFrom":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("publishFrom"))
+			data, err := ec.unmarshalOTime2ᚖtimeᚐTime(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.PublishFrom = graphql.OmittableOf(data)
+		case "publishUntil":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("publishUntil"))
+			data, err := ec.unmarshalOTime2ᚖtimeᚐTime(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.PublishUntil = graphql.OmittableOf(data)
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputCreateCouponInput(ctx context.Context, obj any) (model.CreateCouponInput, error) {
+	var it model.CreateCouponInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["status"]; !present {
+		asMap["status"] = "ACTIVE"
+	}
+	if _, present := asMap["amounts"]; !present {
+		asMap["amounts"] = []any{}
+	}
+	if _, present := asMap["combines"]; !present {
+		asMap["combines"] = false
+	}
+
+	fieldsInOrder := [...]string{"texts", "status", "code", "kind", "percentOff", "amounts", "scope", "combines", "startsAt", "endsAt", "stock", "perShopper"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "texts":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("texts"))
+			data, err := ec.unmarshalNProductTextInput2ᚕfarthingᚋgraphᚋmodelᚐProductTextInputᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Texts = data
+		case "status":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("status"))
+			data, err := ec.unmarshalNOfferStatus2farthingᚋgraphᚋmodelᚐOfferStatus(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Status = data
+		case "code":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("code"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Code = data
+		case "kind":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("kind"))
+			data, err := ec.unmarshalNCouponKind2farthingᚋgraphᚋmodelᚐCouponKind(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Kind = data
+		case "percentOff":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("percentOff"))
+			data, err := ec.unmarshalODecimal2ᚖfarthingᚋgraphᚋmodelᚐDecimal(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.PercentOff = graphql.OmittableOf(data)
+		case "amounts":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("amounts"))
+			data, err := ec.unmarshalNPriceInput2ᚕfarthingᚋgraphᚋmodelᚐPriceInputᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Amounts = data
+		case "scope":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("scope"))
+			data, err := ec.unmarshalOOfferScopeInput2ᚖfarthingᚋgraphᚋmodelᚐOfferScopeInput(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Scope = graphql.OmittableOf(data)
+		case "combines":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("combines"))
+			data, err := ec.unmarshalNBoolean2bool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Combines = data
+		case "startsAt":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("startsAt"))
+			data, err := ec.unmarshalOTime2ᚖtimeᚐTime(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.StartsAt = graphql.OmittableOf(data)
+		case "endsAt":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("endsAt"))
+			data, err := ec.unmarshalOTime2ᚖtimeᚐTime(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.EndsAt = graphql.OmittableOf(data)
+		case "stock":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("stock"))
+			data, err := ec.unmarshalOInt2ᚖint(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Stock = graphql.OmittableOf(data)
+		case "perShopper":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("perShopper"))
+			data, err := ec.unmarshalOInt2ᚖint(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.PerShopper = graphql.OmittableOf(data)
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputCreateFlashSaleInput(ctx context.Context, obj any) (model.CreateFlashSaleInput, error) {
+	var it model.CreateFlashSaleInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["status"]; !present {
+		asMap["status"] = "ACTIVE"
+	}
+	if _, present := asMap["prices"]; !present {
+		asMap["prices"] = []any{}
+	}
+
+	fieldsInOrder := [...]string{"texts", "status", "kind", "percentOff", "prices", "scope", "startsAt", "endsAt", "recurrence", "stock", "perShopper"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "texts":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("texts"))
+			data, err := ec.unmarshalNProductTextInput2ᚕfarthingᚋgraphᚋmodelᚐProductTextInputᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Texts = data
+		case "status":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("status"))
+			data, err := ec.unmarshalNOfferStatus2farthingᚋgraphᚋmodelᚐOfferStatus(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Status = data
+		case "kind":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("kind"))
+			data, err := ec.unmarshalNFlashSaleKind2farthingᚋgraphᚋmodelᚐFlashSaleKind(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Kind = data
+		case "percentOff":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("percentOff"))
+			data, err := ec.unmarshalODecimal2ᚖfarthingᚋgraphᚋmodelᚐDecimal(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.PercentOff = graphql.OmittableOf(data)
+		case "prices":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("prices"))
+			data, err := ec.unmarshalNPriceInput2ᚕfarthingᚋgraphᚋmodelᚐPriceInputᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Prices = data
+		case "scope":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("scope"))
+			data, err := ec.unmarshalNOfferScopeInput2farthingᚋgraphᚋmodelᚐOfferScopeInput(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Scope = data
+		case "startsAt":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("startsAt"))
+			data, err := ec.unmarshalOTime2ᚖtimeᚐTime(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.StartsAt = graphql.OmittableOf(data)
+		case "endsAt":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("endsAt"))
+			data, err := ec.unmarshalOTime2ᚖtimeᚐTime(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.EndsAt = graphql.OmittableOf(data)
+		case "recurrence":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("recurrence"))
+			data, err := ec.unmarshalORecurrenceInput2ᚖfarthingᚋgraphᚋmodelᚐRecurrenceInput(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Recurrence = graphql.OmittableOf(data)
+		case "stock":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("stock"))
+			data, err := ec.unmarshalOInt2ᚖint(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Stock = graphql.OmittableOf(data)
+		case "perShopper":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("perShopper"))
+			data, err := ec.unmarshalOInt2ᚖint(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.PerShopper = graphql.OmittableOf(data)
 		}
 	}
 	return it, nil
@@ -11501,6 +26589,212 @@ func (ec *executionContext) unmarshalInputCreateProductInput(ctx context.Context
 	return it, nil
 }
 
+func (ec *executionContext) unmarshalInputCreateTierPlanInput(ctx context.Context, obj any) (model.CreateTierPlanInput, error) {
+	var it model.CreateTierPlanInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["status"]; !present {
+		asMap["status"] = "ACTIVE"
+	}
+
+	fieldsInOrder := [...]string{"texts", "status", "productId", "mode", "tiers", "startsAt", "endsAt"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "texts":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("texts"))
+			data, err := ec.unmarshalNProductTextInput2ᚕfarthingᚋgraphᚋmodelᚐProductTextInputᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Texts = data
+		case "status":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("status"))
+			data, err := ec.unmarshalNOfferStatus2farthingᚋgraphᚋmodelᚐOfferStatus(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Status = data
+		case "productId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("productId"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ProductID = data
+		case "mode":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("mode"))
+			data, err := ec.unmarshalNTierMode2farthingᚋgraphᚋmodelᚐTierMode(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Mode = data
+		case "tiers":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("tiers"))
+			data, err := ec.unmarshalNTierInput2ᚕfarthingᚋgraphᚋmodelᚐTierInputᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Tiers = data
+		case "startsAt":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("startsAt"))
+			data, err := ec.unmarshalOTime2ᚖtimeᚐTime(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.StartsAt = graphql.OmittableOf(data)
+		case "endsAt":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("endsAt"))
+			data, err := ec.unmarshalOTime2ᚖtimeᚐTime(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.EndsAt = graphql.OmittableOf(data)
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputCreateTrialOfferInput(ctx context.Context, obj any) (model.CreateTrialOfferInput, error) {
+	var it model.CreateTrialOfferInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["status"]; !present {
+		asMap["status"] = "ACTIVE"
+	}
+	if _, present := asMap["graceHours"]; !present {
+		asMap["graceHours"] = 0
+	}
+
+	fieldsInOrder := [...]string{"texts", "status", "productId", "prices", "durationHours", "graceHours", "uses", "publishFrom", "publishUntil"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "texts":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("texts"))
+			data, err := ec.unmarshalNProductTextInput2ᚕfarthingᚋgraphᚋmodelᚐProductTextInputᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Texts = data
+		case "status":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("status"))
+			data, err := ec.unmarshalNOfferStatus2farthingᚋgraphᚋmodelᚐOfferStatus(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Status = data
+		case "productId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("productId"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ProductID = data
+		case "prices":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("prices"))
+			data, err := ec.unmarshalNPriceInput2ᚕfarthingᚋgraphᚋmodelᚐPriceInputᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Prices = data
+		case "durationHours":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("durationHours"))
+			data, err := ec.unmarshalNInt2int(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.DurationHours = data
+		case "graceHours":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("graceHours"))
+			data, err := ec.unmarshalNInt2int(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.GraceHours = data
+		case "uses":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("uses"))
+			data, err := ec.unmarshalOInt2ᚖint(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Uses = graphql.OmittableOf(data)
+		case "publishFrom":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("publishFrom"))
+			data, err := ec.unmarshalOTime2ᚖtimeᚐTime(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.PublishFrom = graphql.OmittableOf(data)
+		case "publishUntil":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("publishUntil"))
+			data, err := ec.unmarshalOTime2ᚖtimeᚐTime(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.PublishUntil = graphql.OmittableOf(data)
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputEndFlashSaleInput(ctx context.Context, obj any) (model.EndFlashSaleInput, error) {
+	var it model.EndFlashSaleInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"id", "expectedVersion"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
+		case "expectedVersion":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("expectedVersion"))
+			data, err := ec.unmarshalOInt2ᚖint(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ExpectedVersion = graphql.OmittableOf(data)
+		}
+	}
+	return it, nil
+}
+
 func (ec *executionContext) unmarshalInputMediaInput(ctx context.Context, obj any) (model.MediaInput, error) {
 	var it model.MediaInput
 	if obj == nil {
@@ -11544,6 +26838,263 @@ func (ec *executionContext) unmarshalInputMediaInput(ctx context.Context, obj an
 				return it, err
 			}
 			it.Alt = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputOfferChangeInput(ctx context.Context, obj any) (model.OfferChangeInput, error) {
+	var it model.OfferChangeInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"createProduct", "updateProduct", "archiveProduct", "createBundle", "updateBundle", "archiveBundle", "createTrialOffer", "updateTrialOffer", "archiveTrialOffer", "createFlashSale", "updateFlashSale", "archiveFlashSale", "createTierPlan", "updateTierPlan", "archiveTierPlan", "createCoupon", "updateCoupon", "archiveCoupon", "endFlashSale"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "createProduct":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("createProduct"))
+			data, err := ec.unmarshalOCreateProductInput2ᚖfarthingᚋgraphᚋmodelᚐCreateProductInput(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.CreateProduct = graphql.OmittableOf(data)
+		case "updateProduct":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("updateProduct"))
+			data, err := ec.unmarshalOUpdateProductInput2ᚖfarthingᚋgraphᚋmodelᚐUpdateProductInput(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.UpdateProduct = graphql.OmittableOf(data)
+		case "archiveProduct":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("archiveProduct"))
+			data, err := ec.unmarshalOArchiveProductInput2ᚖfarthingᚋgraphᚋmodelᚐArchiveProductInput(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ArchiveProduct = graphql.OmittableOf(data)
+		case "createBundle":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("createBundle"))
+			data, err := ec.unmarshalOCreateBundleInput2ᚖfarthingᚋgraphᚋmodelᚐCreateBundleInput(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.CreateBundle = graphql.OmittableOf(data)
+		case "updateBundle":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("updateBundle"))
+			data, err := ec.unmarshalOUpdateBundleInput2ᚖfarthingᚋgraphᚋmodelᚐUpdateBundleInput(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.UpdateBundle = graphql.OmittableOf(data)
+		case "archiveBundle":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("archiveBundle"))
+			data, err := ec.unmarshalOArchiveOfferInput2ᚖfarthingᚋgraphᚋmodelᚐArchiveOfferInput(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ArchiveBundle = graphql.OmittableOf(data)
+		case "createTrialOffer":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("createTrialOffer"))
+			data, err := ec.unmarshalOCreateTrialOfferInput2ᚖfarthingᚋgraphᚋmodelᚐCreateTrialOfferInput(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.CreateTrialOffer = graphql.OmittableOf(data)
+		case "updateTrialOffer":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("updateTrialOffer"))
+			data, err := ec.unmarshalOUpdateTrialOfferInput2ᚖfarthingᚋgraphᚋmodelᚐUpdateTrialOfferInput(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.UpdateTrialOffer = graphql.OmittableOf(data)
+		case "archiveTrialOffer":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("archiveTrialOffer"))
+			data, err := ec.unmarshalOArchiveOfferInput2ᚖfarthingᚋgraphᚋmodelᚐArchiveOfferInput(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ArchiveTrialOffer = graphql.OmittableOf(data)
+		case "createFlashSale":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("createFlashSale"))
+			data, err := ec.unmarshalOCreateFlashSaleInput2ᚖfarthingᚋgraphᚋmodelᚐCreateFlashSaleInput(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.CreateFlashSale = graphql.OmittableOf(data)
+		case "updateFlashSale":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("updateFlashSale"))
+			data, err := ec.unmarshalOUpdateFlashSaleInput2ᚖfarthingᚋgraphᚋmodelᚐUpdateFlashSaleInput(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.UpdateFlashSale = graphql.OmittableOf(data)
+		case "archiveFlashSale":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("archiveFlashSale"))
+			data, err := ec.unmarshalOArchiveOfferInput2ᚖfarthingᚋgraphᚋmodelᚐArchiveOfferInput(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ArchiveFlashSale = graphql.OmittableOf(data)
+		case "createTierPlan":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("createTierPlan"))
+			data, err := ec.unmarshalOCreateTierPlanInput2ᚖfarthingᚋgraphᚋmodelᚐCreateTierPlanInput(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.CreateTierPlan = graphql.OmittableOf(data)
+		case "updateTierPlan":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("updateTierPlan"))
+			data, err := ec.unmarshalOUpdateTierPlanInput2ᚖfarthingᚋgraphᚋmodelᚐUpdateTierPlanInput(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.UpdateTierPlan = graphql.OmittableOf(data)
+		case "archiveTierPlan":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("archiveTierPlan"))
+			data, err := ec.unmarshalOArchiveOfferInput2ᚖfarthingᚋgraphᚋmodelᚐArchiveOfferInput(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ArchiveTierPlan = graphql.OmittableOf(data)
+		case "createCoupon":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("createCoupon"))
+			data, err := ec.unmarshalOCreateCouponInput2ᚖfarthingᚋgraphᚋmodelᚐCreateCouponInput(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.CreateCoupon = graphql.OmittableOf(data)
+		case "updateCoupon":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("updateCoupon"))
+			data, err := ec.unmarshalOUpdateCouponInput2ᚖfarthingᚋgraphᚋmodelᚐUpdateCouponInput(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.UpdateCoupon = graphql.OmittableOf(data)
+		case "archiveCoupon":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("archiveCoupon"))
+			data, err := ec.unmarshalOArchiveOfferInput2ᚖfarthingᚋgraphᚋmodelᚐArchiveOfferInput(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ArchiveCoupon = graphql.OmittableOf(data)
+		case "endFlashSale":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("endFlashSale"))
+			data, err := ec.unmarshalOEndFlashSaleInput2ᚖfarthingᚋgraphᚋmodelᚐEndFlashSaleInput(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.EndFlashSale = graphql.OmittableOf(data)
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputOfferFilter(ctx context.Context, obj any) (model.OfferFilter, error) {
+	var it model.OfferFilter
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"statuses", "productId"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "statuses":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("statuses"))
+			data, err := ec.unmarshalOOfferStatus2ᚕfarthingᚋgraphᚋmodelᚐOfferStatusᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Statuses = graphql.OmittableOf(data)
+		case "productId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("productId"))
+			data, err := ec.unmarshalOID2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ProductID = graphql.OmittableOf(data)
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputOfferScopeInput(ctx context.Context, obj any) (model.OfferScopeInput, error) {
+	var it model.OfferScopeInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["productIds"]; !present {
+		asMap["productIds"] = []any{}
+	}
+	if _, present := asMap["bundleIds"]; !present {
+		asMap["bundleIds"] = []any{}
+	}
+	if _, present := asMap["tags"]; !present {
+		asMap["tags"] = []any{}
+	}
+	if _, present := asMap["categories"]; !present {
+		asMap["categories"] = []any{}
+	}
+
+	fieldsInOrder := [...]string{"productIds", "bundleIds", "tags", "categories"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "productIds":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("productIds"))
+			data, err := ec.unmarshalNID2ᚕstringᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ProductIds = data
+		case "bundleIds":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("bundleIds"))
+			data, err := ec.unmarshalNID2ᚕstringᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.BundleIds = data
+		case "tags":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("tags"))
+			data, err := ec.unmarshalNString2ᚕstringᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Tags = data
+		case "categories":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("categories"))
+			data, err := ec.unmarshalNString2ᚕstringᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Categories = data
 		}
 	}
 	return it, nil
@@ -11731,7 +27282,7 @@ func (ec *executionContext) unmarshalInputQuoteInput(ctx context.Context, obj an
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"currency", "items"}
+	fieldsInOrder := [...]string{"currency", "items", "couponCode"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -11752,6 +27303,108 @@ func (ec *executionContext) unmarshalInputQuoteInput(ctx context.Context, obj an
 				return it, err
 			}
 			it.Items = data
+		case "couponCode":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("couponCode"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.CouponCode = graphql.OmittableOf(data)
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputRecurrenceInput(ctx context.Context, obj any) (model.RecurrenceInput, error) {
+	var it model.RecurrenceInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"timeZone", "weekdays", "from", "until"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "timeZone":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("timeZone"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.TimeZone = data
+		case "weekdays":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("weekdays"))
+			data, err := ec.unmarshalNWeekday2ᚕfarthingᚋgraphᚋmodelᚐWeekdayᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Weekdays = data
+		case "from":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("from"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.From = data
+		case "until":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("until"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Until = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputTierInput(ctx context.Context, obj any) (model.TierInput, error) {
+	var it model.TierInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"from", "upTo", "prices"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "from":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("from"))
+			data, err := ec.unmarshalNInt2int(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.From = data
+		case "upTo":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("upTo"))
+			data, err := ec.unmarshalOInt2ᚖint(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.UpTo = graphql.OmittableOf(data)
+		case "prices":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("prices"))
+			data, err := ec.unmarshalNPriceInput2ᚕfarthingᚋgraphᚋmodelᚐPriceInputᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Prices = data
 		}
 	}
 	return it, nil
@@ -11810,6 +27463,327 @@ func (ec *executionContext) unmarshalInputTopUpWalletInput(ctx context.Context, 
 				return it, err
 			}
 			it.Reference = graphql.OmittableOf(data)
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputUpdateBundleInput(ctx context.Context, obj any) (model.UpdateBundleInput, error) {
+	var it model.UpdateBundleInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"id", "expectedVersion", "status", "texts", "slug", "components", "percentOff", "prices", "choose", "publishFrom", "publishUntil"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
+		case "expectedVersion":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("expectedVersion"))
+			data, err := ec.unmarshalOInt2ᚖint(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ExpectedVersion = graphql.OmittableOf(data)
+		case "status":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("status"))
+			data, err := ec.unmarshalOOfferStatus2ᚖfarthingᚋgraphᚋmodelᚐOfferStatus(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Status = graphql.OmittableOf(data)
+		case "texts":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("texts"))
+			data, err := ec.unmarshalOProductTextInput2ᚕfarthingᚋgraphᚋmodelᚐProductTextInputᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Texts = graphql.OmittableOf(data)
+		case "slug":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("slug"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Slug = graphql.OmittableOf(data)
+		case "components":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("components"))
+			data, err := ec.unmarshalOBundleComponentInput2ᚕfarthingᚋgraphᚋmodelᚐBundleComponentInputᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Components = graphql.OmittableOf(data)
+		case "percentOff":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("percentOff"))
+			data, err := ec.unmarshalODecimal2ᚖfarthingᚋgraphᚋmodelᚐDecimal(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.PercentOff = graphql.OmittableOf(data)
+		case "prices":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("prices"))
+			data, err := ec.unmarshalOPriceInput2ᚕfarthingᚋgraphᚋmodelᚐPriceInputᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Prices = graphql.OmittableOf(data)
+		case "choose":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("choose"))
+			data, err := ec.unmarshalOInt2ᚖint(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Choose = graphql.OmittableOf(data)
+		case "publishFrom":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("publishFrom"))
+			data, err := ec.unmarshalOTime2ᚖtimeᚐTime(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.PublishFrom = graphql.OmittableOf(data)
+		case "publishUntil":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("publishUntil"))
+			data, err := ec.unmarshalOTime2ᚖtimeᚐTime(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.PublishUntil = graphql.OmittableOf(data)
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputUpdateCouponInput(ctx context.Context, obj any) (model.UpdateCouponInput, error) {
+	var it model.UpdateCouponInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"id", "expectedVersion", "status", "texts", "percentOff", "amounts", "scope", "combines", "startsAt", "endsAt", "stock", "perShopper"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
+		case "expectedVersion":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("expectedVersion"))
+			data, err := ec.unmarshalOInt2ᚖint(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ExpectedVersion = graphql.OmittableOf(data)
+		case "status":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("status"))
+			data, err := ec.unmarshalOOfferStatus2ᚖfarthingᚋgraphᚋmodelᚐOfferStatus(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Status = graphql.OmittableOf(data)
+		case "texts":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("texts"))
+			data, err := ec.unmarshalOProductTextInput2ᚕfarthingᚋgraphᚋmodelᚐProductTextInputᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Texts = graphql.OmittableOf(data)
+		case "percentOff":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("percentOff"))
+			data, err := ec.unmarshalODecimal2ᚖfarthingᚋgraphᚋmodelᚐDecimal(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.PercentOff = graphql.OmittableOf(data)
+		case "amounts":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("amounts"))
+			data, err := ec.unmarshalOPriceInput2ᚕfarthingᚋgraphᚋmodelᚐPriceInputᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Amounts = graphql.OmittableOf(data)
+		case "scope":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("scope"))
+			data, err := ec.unmarshalOOfferScopeInput2ᚖfarthingᚋgraphᚋmodelᚐOfferScopeInput(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Scope = graphql.OmittableOf(data)
+		case "combines":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("combines"))
+			data, err := ec.unmarshalOBoolean2ᚖbool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Combines = graphql.OmittableOf(data)
+		case "startsAt":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("startsAt"))
+			data, err := ec.unmarshalOTime2ᚖtimeᚐTime(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.StartsAt = graphql.OmittableOf(data)
+		case "endsAt":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("endsAt"))
+			data, err := ec.unmarshalOTime2ᚖtimeᚐTime(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.EndsAt = graphql.OmittableOf(data)
+		case "stock":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("stock"))
+			data, err := ec.unmarshalOInt2ᚖint(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Stock = graphql.OmittableOf(data)
+		case "perShopper":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("perShopper"))
+			data, err := ec.unmarshalOInt2ᚖint(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.PerShopper = graphql.OmittableOf(data)
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputUpdateFlashSaleInput(ctx context.Context, obj any) (model.UpdateFlashSaleInput, error) {
+	var it model.UpdateFlashSaleInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"id", "expectedVersion", "status", "texts", "kind", "percentOff", "prices", "scope", "startsAt", "endsAt", "recurrence", "stock", "perShopper"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
+		case "expectedVersion":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("expectedVersion"))
+			data, err := ec.unmarshalOInt2ᚖint(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ExpectedVersion = graphql.OmittableOf(data)
+		case "status":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("status"))
+			data, err := ec.unmarshalOOfferStatus2ᚖfarthingᚋgraphᚋmodelᚐOfferStatus(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Status = graphql.OmittableOf(data)
+		case "texts":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("texts"))
+			data, err := ec.unmarshalOProductTextInput2ᚕfarthingᚋgraphᚋmodelᚐProductTextInputᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Texts = graphql.OmittableOf(data)
+		case "kind":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("kind"))
+			data, err := ec.unmarshalOFlashSaleKind2ᚖfarthingᚋgraphᚋmodelᚐFlashSaleKind(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Kind = graphql.OmittableOf(data)
+		case "percentOff":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("percentOff"))
+			data, err := ec.unmarshalODecimal2ᚖfarthingᚋgraphᚋmodelᚐDecimal(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.PercentOff = graphql.OmittableOf(data)
+		case "prices":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("prices"))
+			data, err := ec.unmarshalOPriceInput2ᚕfarthingᚋgraphᚋmodelᚐPriceInputᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Prices = graphql.OmittableOf(data)
+		case "scope":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("scope"))
+			data, err := ec.unmarshalOOfferScopeInput2ᚖfarthingᚋgraphᚋmodelᚐOfferScopeInput(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Scope = graphql.OmittableOf(data)
+		case "startsAt":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("startsAt"))
+			data, err := ec.unmarshalOTime2ᚖtimeᚐTime(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.StartsAt = graphql.OmittableOf(data)
+		case "endsAt":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("endsAt"))
+			data, err := ec.unmarshalOTime2ᚖtimeᚐTime(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.EndsAt = graphql.OmittableOf(data)
+		case "recurrence":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("recurrence"))
+			data, err := ec.unmarshalORecurrenceInput2ᚖfarthingᚋgraphᚋmodelᚐRecurrenceInput(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Recurrence = graphql.OmittableOf(data)
+		case "stock":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("stock"))
+			data, err := ec.unmarshalOInt2ᚖint(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Stock = graphql.OmittableOf(data)
+		case "perShopper":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("perShopper"))
+			data, err := ec.unmarshalOInt2ᚖint(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.PerShopper = graphql.OmittableOf(data)
 		}
 	}
 	return it, nil
@@ -11929,6 +27903,226 @@ func (ec *executionContext) unmarshalInputUpdateProductInput(ctx context.Context
 	return it, nil
 }
 
+func (ec *executionContext) unmarshalInputUpdateTierPlanInput(ctx context.Context, obj any) (model.UpdateTierPlanInput, error) {
+	var it model.UpdateTierPlanInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"id", "expectedVersion", "status", "texts", "mode", "tiers", "startsAt", "endsAt"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
+		case "expectedVersion":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("expectedVersion"))
+			data, err := ec.unmarshalOInt2ᚖint(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ExpectedVersion = graphql.OmittableOf(data)
+		case "status":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("status"))
+			data, err := ec.unmarshalOOfferStatus2ᚖfarthingᚋgraphᚋmodelᚐOfferStatus(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Status = graphql.OmittableOf(data)
+		case "texts":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("texts"))
+			data, err := ec.unmarshalOProductTextInput2ᚕfarthingᚋgraphᚋmodelᚐProductTextInputᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Texts = graphql.OmittableOf(data)
+		case "mode":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("mode"))
+			data, err := ec.unmarshalOTierMode2ᚖfarthingᚋgraphᚋmodelᚐTierMode(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Mode = graphql.OmittableOf(data)
+		case "tiers":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("tiers"))
+			data, err := ec.unmarshalOTierInput2ᚕfarthingᚋgraphᚋmodelᚐTierInputᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Tiers = graphql.OmittableOf(data)
+		case "startsAt":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("startsAt"))
+			data, err := ec.unmarshalOTime2ᚖtimeᚐTime(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.StartsAt = graphql.OmittableOf(data)
+		case "endsAt":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("endsAt"))
+			data, err := ec.unmarshalOTime2ᚖtimeᚐTime(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.EndsAt = graphql.OmittableOf(data)
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputUpdateTrialOfferInput(ctx context.Context, obj any) (model.UpdateTrialOfferInput, error) {
+	var it model.UpdateTrialOfferInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"id", "expectedVersion", "status", "texts", "prices", "durationHours", "graceHours", "uses", "publishFrom", "publishUntil"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
+		case "expectedVersion":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("expectedVersion"))
+			data, err := ec.unmarshalOInt2ᚖint(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ExpectedVersion = graphql.OmittableOf(data)
+		case "status":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("status"))
+			data, err := ec.unmarshalOOfferStatus2ᚖfarthingᚋgraphᚋmodelᚐOfferStatus(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Status = graphql.OmittableOf(data)
+		case "texts":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("texts"))
+			data, err := ec.unmarshalOProductTextInput2ᚕfarthingᚋgraphᚋmodelᚐProductTextInputᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Texts = graphql.OmittableOf(data)
+		case "prices":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("prices"))
+			data, err := ec.unmarshalOPriceInput2ᚕfarthingᚋgraphᚋmodelᚐPriceInputᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Prices = graphql.OmittableOf(data)
+		case "durationHours":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("durationHours"))
+			data, err := ec.unmarshalOInt2ᚖint(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.DurationHours = graphql.OmittableOf(data)
+		case "graceHours":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("graceHours"))
+			data, err := ec.unmarshalOInt2ᚖint(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.GraceHours = graphql.OmittableOf(data)
+		case "uses":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("uses"))
+			data, err := ec.unmarshalOInt2ᚖint(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Uses = graphql.OmittableOf(data)
+		case "publishFrom":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("publishFrom"))
+			data, err := ec.unmarshalOTime2ᚖtimeᚐTime(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.PublishFrom = graphql.OmittableOf(data)
+		case "publishUntil":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("publishUntil"))
+			data, err := ec.unmarshalOTime2ᚖtimeᚐTime(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.PublishUntil = graphql.OmittableOf(data)
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputUseEntitlementInput(ctx context.Context, obj any) (model.UseEntitlementInput, error) {
+	var it model.UseEntitlementInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["units"]; !present {
+		asMap["units"] = 1
+	}
+
+	fieldsInOrder := [...]string{"idempotencyKey", "id", "units"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "idempotencyKey":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idempotencyKey"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.IdempotencyKey = data
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
+		case "units":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("units"))
+			data, err := ec.unmarshalNInt2int(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Units = data
+		}
+	}
+	return it, nil
+}
+
 // endregion **************************** input.gotpl *****************************
 
 // region    ************************** interface.gotpl ***************************
@@ -11937,6 +28131,27 @@ func (ec *executionContext) _Node(ctx context.Context, sel ast.SelectionSet, obj
 	switch obj := (obj).(type) {
 	case nil:
 		return graphql.Null
+	case model.TrialOffer:
+		return ec._TrialOffer(ctx, sel, &obj)
+	case *model.TrialOffer:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._TrialOffer(ctx, sel, obj)
+	case model.Bundle:
+		return ec._Bundle(ctx, sel, &obj)
+	case *model.Bundle:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._Bundle(ctx, sel, obj)
+	case model.TierPlan:
+		return ec._TierPlan(ctx, sel, &obj)
+	case *model.TierPlan:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._TierPlan(ctx, sel, obj)
 	case model.Product:
 		return ec._Product(ctx, sel, &obj)
 	case *model.Product:
@@ -11944,6 +28159,20 @@ func (ec *executionContext) _Node(ctx context.Context, sel ast.SelectionSet, obj
 			return graphql.Null
 		}
 		return ec._Product(ctx, sel, obj)
+	case model.FlashSale:
+		return ec._FlashSale(ctx, sel, &obj)
+	case *model.FlashSale:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._FlashSale(ctx, sel, obj)
+	case model.Coupon:
+		return ec._Coupon(ctx, sel, &obj)
+	case *model.Coupon:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._Coupon(ctx, sel, obj)
 	case model.Wallet:
 		return ec._Wallet(ctx, sel, &obj)
 	case *model.Wallet:
@@ -11981,10 +28210,72 @@ func (ec *executionContext) _Node(ctx context.Context, sel ast.SelectionSet, obj
 	}
 }
 
+func (ec *executionContext) _Offer(ctx context.Context, sel ast.SelectionSet, obj model.Offer) graphql.Marshaler {
+	switch obj := (obj).(type) {
+	case nil:
+		return graphql.Null
+	case model.TrialOffer:
+		return ec._TrialOffer(ctx, sel, &obj)
+	case *model.TrialOffer:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._TrialOffer(ctx, sel, obj)
+	case model.Bundle:
+		return ec._Bundle(ctx, sel, &obj)
+	case *model.Bundle:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._Bundle(ctx, sel, obj)
+	case model.TierPlan:
+		return ec._TierPlan(ctx, sel, &obj)
+	case *model.TierPlan:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._TierPlan(ctx, sel, obj)
+	case model.FlashSale:
+		return ec._FlashSale(ctx, sel, &obj)
+	case *model.FlashSale:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._FlashSale(ctx, sel, obj)
+	case model.Coupon:
+		return ec._Coupon(ctx, sel, &obj)
+	case *model.Coupon:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._Coupon(ctx, sel, obj)
+	default:
+		if typedObj, ok := obj.(graphql.Marshaler); ok {
+			return typedObj
+		} else {
+			panic(fmt.Errorf("unexpected type %T; non-generated variants of Offer must implement graphql.Marshaler", obj))
+		}
+	}
+}
+
 func (ec *executionContext) _Purchasable(ctx context.Context, sel ast.SelectionSet, obj model.Purchasable) graphql.Marshaler {
 	switch obj := (obj).(type) {
 	case nil:
 		return graphql.Null
+	case model.TrialOffer:
+		return ec._TrialOffer(ctx, sel, &obj)
+	case *model.TrialOffer:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._TrialOffer(ctx, sel, obj)
+	case model.Bundle:
+		return ec._Bundle(ctx, sel, &obj)
+	case *model.Bundle:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._Bundle(ctx, sel, obj)
 	case model.Product:
 		return ec._Product(ctx, sel, &obj)
 	case *model.Product:
@@ -12005,6 +28296,20 @@ func (ec *executionContext) _UserError(ctx context.Context, sel ast.SelectionSet
 	switch obj := (obj).(type) {
 	case nil:
 		return graphql.Null
+	case model.TrialUsedError:
+		return ec._TrialUsedError(ctx, sel, &obj)
+	case *model.TrialUsedError:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._TrialUsedError(ctx, sel, obj)
+	case model.SoldOutError:
+		return ec._SoldOutError(ctx, sel, &obj)
+	case *model.SoldOutError:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._SoldOutError(ctx, sel, obj)
 	case model.RateLimitedError:
 		return ec._RateLimitedError(ctx, sel, &obj)
 	case *model.RateLimitedError:
@@ -12033,6 +28338,13 @@ func (ec *executionContext) _UserError(ctx context.Context, sel ast.SelectionSet
 			return graphql.Null
 		}
 		return ec._NotAvailableError(ctx, sel, obj)
+	case model.LimitReachedError:
+		return ec._LimitReachedError(ctx, sel, &obj)
+	case *model.LimitReachedError:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._LimitReachedError(ctx, sel, obj)
 	case model.InvalidInputError:
 		return ec._InvalidInputError(ctx, sel, &obj)
 	case *model.InvalidInputError:
@@ -12061,6 +28373,20 @@ func (ec *executionContext) _UserError(ctx context.Context, sel ast.SelectionSet
 			return graphql.Null
 		}
 		return ec._GeneralError(ctx, sel, obj)
+	case model.CouponNotValidError:
+		return ec._CouponNotValidError(ctx, sel, &obj)
+	case *model.CouponNotValidError:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._CouponNotValidError(ctx, sel, obj)
+	case model.ConflictError:
+		return ec._ConflictError(ctx, sel, &obj)
+	case *model.ConflictError:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._ConflictError(ctx, sel, obj)
 	case model.AlreadyOwnedError:
 		return ec._AlreadyOwnedError(ctx, sel, &obj)
 	case *model.AlreadyOwnedError:
@@ -12166,6 +28492,140 @@ func (ec *executionContext) _AlreadyOwnedError(ctx context.Context, sel ast.Sele
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
+		case "bundle":
+			out.Values[i] = ec._AlreadyOwnedError_bundle(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var archiveBundlePayloadImplementors = []string{"ArchiveBundlePayload"}
+
+func (ec *executionContext) _ArchiveBundlePayload(ctx context.Context, sel ast.SelectionSet, obj *model.ArchiveBundlePayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, archiveBundlePayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ArchiveBundlePayload")
+		case "bundle":
+			out.Values[i] = ec._ArchiveBundlePayload_bundle(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "errors":
+			out.Values[i] = ec._ArchiveBundlePayload_errors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var archiveCouponPayloadImplementors = []string{"ArchiveCouponPayload"}
+
+func (ec *executionContext) _ArchiveCouponPayload(ctx context.Context, sel ast.SelectionSet, obj *model.ArchiveCouponPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, archiveCouponPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ArchiveCouponPayload")
+		case "coupon":
+			out.Values[i] = ec._ArchiveCouponPayload_coupon(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "errors":
+			out.Values[i] = ec._ArchiveCouponPayload_errors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var archiveFlashSalePayloadImplementors = []string{"ArchiveFlashSalePayload"}
+
+func (ec *executionContext) _ArchiveFlashSalePayload(ctx context.Context, sel ast.SelectionSet, obj *model.ArchiveFlashSalePayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, archiveFlashSalePayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ArchiveFlashSalePayload")
+		case "flashSale":
+			out.Values[i] = ec._ArchiveFlashSalePayload_flashSale(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "errors":
+			out.Values[i] = ec._ArchiveFlashSalePayload_errors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -12206,6 +28666,289 @@ func (ec *executionContext) _ArchiveProductPayload(ctx context.Context, sel ast.
 			}
 		case "errors":
 			out.Values[i] = ec._ArchiveProductPayload_errors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var archiveTierPlanPayloadImplementors = []string{"ArchiveTierPlanPayload"}
+
+func (ec *executionContext) _ArchiveTierPlanPayload(ctx context.Context, sel ast.SelectionSet, obj *model.ArchiveTierPlanPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, archiveTierPlanPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ArchiveTierPlanPayload")
+		case "tierPlan":
+			out.Values[i] = ec._ArchiveTierPlanPayload_tierPlan(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "errors":
+			out.Values[i] = ec._ArchiveTierPlanPayload_errors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var archiveTrialOfferPayloadImplementors = []string{"ArchiveTrialOfferPayload"}
+
+func (ec *executionContext) _ArchiveTrialOfferPayload(ctx context.Context, sel ast.SelectionSet, obj *model.ArchiveTrialOfferPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, archiveTrialOfferPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ArchiveTrialOfferPayload")
+		case "trialOffer":
+			out.Values[i] = ec._ArchiveTrialOfferPayload_trialOffer(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "errors":
+			out.Values[i] = ec._ArchiveTrialOfferPayload_errors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var auditEntryImplementors = []string{"AuditEntry"}
+
+func (ec *executionContext) _AuditEntry(ctx context.Context, sel ast.SelectionSet, obj *model.AuditEntry) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, auditEntryImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("AuditEntry")
+		case "id":
+			out.Values[i] = ec._AuditEntry_id(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "actor":
+			out.Values[i] = ec._AuditEntry_actor(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "action":
+			out.Values[i] = ec._AuditEntry_action(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "targetId":
+			out.Values[i] = ec._AuditEntry_targetId(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "before":
+			out.Values[i] = ec._AuditEntry_before(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "after":
+			out.Values[i] = ec._AuditEntry_after(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "createdAt":
+			out.Values[i] = ec._AuditEntry_createdAt(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var auditEntryConnectionImplementors = []string{"AuditEntryConnection"}
+
+func (ec *executionContext) _AuditEntryConnection(ctx context.Context, sel ast.SelectionSet, obj *model.AuditEntryConnection) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, auditEntryConnectionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("AuditEntryConnection")
+		case "edges":
+			out.Values[i] = ec._AuditEntryConnection_edges(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "nodes":
+			out.Values[i] = ec._AuditEntryConnection_nodes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "pageInfo":
+			out.Values[i] = ec._AuditEntryConnection_pageInfo(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "totalCount":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._AuditEntryConnection_totalCount(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var auditEntryEdgeImplementors = []string{"AuditEntryEdge"}
+
+func (ec *executionContext) _AuditEntryEdge(ctx context.Context, sel ast.SelectionSet, obj *model.AuditEntryEdge) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, auditEntryEdgeImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("AuditEntryEdge")
+		case "cursor":
+			out.Values[i] = ec._AuditEntryEdge_cursor(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "node":
+			out.Values[i] = ec._AuditEntryEdge_node(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -12326,6 +29069,600 @@ func (ec *executionContext) _BadgeAward(ctx context.Context, sel ast.SelectionSe
 	return out
 }
 
+var bundleImplementors = []string{"Bundle", "Node", "Purchasable", "Offer"}
+
+func (ec *executionContext) _Bundle(ctx context.Context, sel ast.SelectionSet, obj *model.Bundle) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, bundleImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("Bundle")
+		case "id":
+			out.Values[i] = ec._Bundle_id(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "slug":
+			out.Values[i] = ec._Bundle_slug(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "kind":
+			out.Values[i] = ec._Bundle_kind(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "status":
+			out.Values[i] = ec._Bundle_status(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "name":
+			out.Values[i] = ec._Bundle_name(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "description":
+			out.Values[i] = ec._Bundle_description(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "components":
+			out.Values[i] = ec._Bundle_components(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "products":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Bundle_products(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "choose":
+			out.Values[i] = ec._Bundle_choose(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "percentOff":
+			out.Values[i] = ec._Bundle_percentOff(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "fixedPrices":
+			out.Values[i] = ec._Bundle_fixedPrices(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "price":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Bundle_price(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "owned":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Bundle_owned(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "leftOut":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Bundle_leftOut(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "publishFrom":
+			out.Values[i] = ec._Bundle_publishFrom(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "publishUntil":
+			out.Values[i] = ec._Bundle_publishUntil(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "priceHistory":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Bundle_priceHistory(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "version":
+			out.Values[i] = ec._Bundle_version(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "serverTime":
+			out.Values[i] = ec._Bundle_serverTime(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "createdAt":
+			out.Values[i] = ec._Bundle_createdAt(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "updatedAt":
+			out.Values[i] = ec._Bundle_updatedAt(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var bundleComponentImplementors = []string{"BundleComponent"}
+
+func (ec *executionContext) _BundleComponent(ctx context.Context, sel ast.SelectionSet, obj *model.BundleComponent) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, bundleComponentImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("BundleComponent")
+		case "product":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._BundleComponent_product(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "bundle":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._BundleComponent_bundle(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "quantity":
+			out.Values[i] = ec._BundleComponent_quantity(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var bundleConnectionImplementors = []string{"BundleConnection"}
+
+func (ec *executionContext) _BundleConnection(ctx context.Context, sel ast.SelectionSet, obj *model.BundleConnection) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, bundleConnectionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("BundleConnection")
+		case "edges":
+			out.Values[i] = ec._BundleConnection_edges(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "nodes":
+			out.Values[i] = ec._BundleConnection_nodes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "pageInfo":
+			out.Values[i] = ec._BundleConnection_pageInfo(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "totalCount":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._BundleConnection_totalCount(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var bundleEdgeImplementors = []string{"BundleEdge"}
+
+func (ec *executionContext) _BundleEdge(ctx context.Context, sel ast.SelectionSet, obj *model.BundleEdge) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, bundleEdgeImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("BundleEdge")
+		case "cursor":
+			out.Values[i] = ec._BundleEdge_cursor(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "node":
+			out.Values[i] = ec._BundleEdge_node(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var changeOffersPayloadImplementors = []string{"ChangeOffersPayload"}
+
+func (ec *executionContext) _ChangeOffersPayload(ctx context.Context, sel ast.SelectionSet, obj *model.ChangeOffersPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, changeOffersPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ChangeOffersPayload")
+		case "results":
+			out.Values[i] = ec._ChangeOffersPayload_results(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "changed":
+			out.Values[i] = ec._ChangeOffersPayload_changed(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "errors":
+			out.Values[i] = ec._ChangeOffersPayload_errors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
 var checkoutPayloadImplementors = []string{"CheckoutPayload"}
 
 func (ec *executionContext) _CheckoutPayload(ctx context.Context, sel ast.SelectionSet, obj *model.CheckoutPayload) graphql.Marshaler {
@@ -12389,6 +29726,516 @@ func (ec *executionContext) _CheckoutPayload(ctx context.Context, sel ast.Select
 	return out
 }
 
+var conflictErrorImplementors = []string{"ConflictError", "UserError"}
+
+func (ec *executionContext) _ConflictError(ctx context.Context, sel ast.SelectionSet, obj *model.ConflictError) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, conflictErrorImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ConflictError")
+		case "code":
+			out.Values[i] = ec._ConflictError_code(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "message":
+			out.Values[i] = ec._ConflictError_message(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "path":
+			out.Values[i] = ec._ConflictError_path(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "currentVersion":
+			out.Values[i] = ec._ConflictError_currentVersion(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var couponImplementors = []string{"Coupon", "Node", "Offer"}
+
+func (ec *executionContext) _Coupon(ctx context.Context, sel ast.SelectionSet, obj *model.Coupon) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, couponImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("Coupon")
+		case "id":
+			out.Values[i] = ec._Coupon_id(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "status":
+			out.Values[i] = ec._Coupon_status(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "name":
+			out.Values[i] = ec._Coupon_name(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "codeHint":
+			out.Values[i] = ec._Coupon_codeHint(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "kind":
+			out.Values[i] = ec._Coupon_kind(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "percentOff":
+			out.Values[i] = ec._Coupon_percentOff(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "amounts":
+			out.Values[i] = ec._Coupon_amounts(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "scope":
+			out.Values[i] = ec._Coupon_scope(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "combines":
+			out.Values[i] = ec._Coupon_combines(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "startsAt":
+			out.Values[i] = ec._Coupon_startsAt(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "endsAt":
+			out.Values[i] = ec._Coupon_endsAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "stock":
+			out.Values[i] = ec._Coupon_stock(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "perShopper":
+			out.Values[i] = ec._Coupon_perShopper(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "used":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Coupon_used(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "version":
+			out.Values[i] = ec._Coupon_version(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "createdAt":
+			out.Values[i] = ec._Coupon_createdAt(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "updatedAt":
+			out.Values[i] = ec._Coupon_updatedAt(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var couponConnectionImplementors = []string{"CouponConnection"}
+
+func (ec *executionContext) _CouponConnection(ctx context.Context, sel ast.SelectionSet, obj *model.CouponConnection) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, couponConnectionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("CouponConnection")
+		case "edges":
+			out.Values[i] = ec._CouponConnection_edges(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "nodes":
+			out.Values[i] = ec._CouponConnection_nodes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "pageInfo":
+			out.Values[i] = ec._CouponConnection_pageInfo(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "totalCount":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._CouponConnection_totalCount(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var couponEdgeImplementors = []string{"CouponEdge"}
+
+func (ec *executionContext) _CouponEdge(ctx context.Context, sel ast.SelectionSet, obj *model.CouponEdge) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, couponEdgeImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("CouponEdge")
+		case "cursor":
+			out.Values[i] = ec._CouponEdge_cursor(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "node":
+			out.Values[i] = ec._CouponEdge_node(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var couponNotValidErrorImplementors = []string{"CouponNotValidError", "UserError"}
+
+func (ec *executionContext) _CouponNotValidError(ctx context.Context, sel ast.SelectionSet, obj *model.CouponNotValidError) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, couponNotValidErrorImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("CouponNotValidError")
+		case "code":
+			out.Values[i] = ec._CouponNotValidError_code(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "message":
+			out.Values[i] = ec._CouponNotValidError_message(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "path":
+			out.Values[i] = ec._CouponNotValidError_path(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var createBundlePayloadImplementors = []string{"CreateBundlePayload"}
+
+func (ec *executionContext) _CreateBundlePayload(ctx context.Context, sel ast.SelectionSet, obj *model.CreateBundlePayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, createBundlePayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("CreateBundlePayload")
+		case "bundle":
+			out.Values[i] = ec._CreateBundlePayload_bundle(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "errors":
+			out.Values[i] = ec._CreateBundlePayload_errors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var createCouponPayloadImplementors = []string{"CreateCouponPayload"}
+
+func (ec *executionContext) _CreateCouponPayload(ctx context.Context, sel ast.SelectionSet, obj *model.CreateCouponPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, createCouponPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("CreateCouponPayload")
+		case "coupon":
+			out.Values[i] = ec._CreateCouponPayload_coupon(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "errors":
+			out.Values[i] = ec._CreateCouponPayload_errors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var createFlashSalePayloadImplementors = []string{"CreateFlashSalePayload"}
+
+func (ec *executionContext) _CreateFlashSalePayload(ctx context.Context, sel ast.SelectionSet, obj *model.CreateFlashSalePayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, createFlashSalePayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("CreateFlashSalePayload")
+		case "flashSale":
+			out.Values[i] = ec._CreateFlashSalePayload_flashSale(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "errors":
+			out.Values[i] = ec._CreateFlashSalePayload_errors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
 var createProductPayloadImplementors = []string{"CreateProductPayload"}
 
 func (ec *executionContext) _CreateProductPayload(ctx context.Context, sel ast.SelectionSet, obj *model.CreateProductPayload) graphql.Marshaler {
@@ -12408,6 +30255,135 @@ func (ec *executionContext) _CreateProductPayload(ctx context.Context, sel ast.S
 			}
 		case "errors":
 			out.Values[i] = ec._CreateProductPayload_errors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var createTierPlanPayloadImplementors = []string{"CreateTierPlanPayload"}
+
+func (ec *executionContext) _CreateTierPlanPayload(ctx context.Context, sel ast.SelectionSet, obj *model.CreateTierPlanPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, createTierPlanPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("CreateTierPlanPayload")
+		case "tierPlan":
+			out.Values[i] = ec._CreateTierPlanPayload_tierPlan(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "errors":
+			out.Values[i] = ec._CreateTierPlanPayload_errors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var createTrialOfferPayloadImplementors = []string{"CreateTrialOfferPayload"}
+
+func (ec *executionContext) _CreateTrialOfferPayload(ctx context.Context, sel ast.SelectionSet, obj *model.CreateTrialOfferPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, createTrialOfferPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("CreateTrialOfferPayload")
+		case "trialOffer":
+			out.Values[i] = ec._CreateTrialOfferPayload_trialOffer(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "errors":
+			out.Values[i] = ec._CreateTrialOfferPayload_errors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var endFlashSalePayloadImplementors = []string{"EndFlashSalePayload"}
+
+func (ec *executionContext) _EndFlashSalePayload(ctx context.Context, sel ast.SelectionSet, obj *model.EndFlashSalePayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, endFlashSalePayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("EndFlashSalePayload")
+		case "flashSale":
+			out.Values[i] = ec._EndFlashSalePayload_flashSale(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "errors":
+			out.Values[i] = ec._EndFlashSalePayload_errors(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -12492,6 +30468,11 @@ func (ec *executionContext) _Entitlement(ctx context.Context, sel ast.SelectionS
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "trial":
+			out.Values[i] = ec._Entitlement_trial(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
 		case "status":
 			out.Values[i] = ec._Entitlement_status(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -12505,6 +30486,11 @@ func (ec *executionContext) _Entitlement(ctx context.Context, sel ast.SelectionS
 		case "remaining":
 			out.Values[i] = ec._Entitlement_remaining(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "expiresAt":
+			out.Values[i] = ec._Entitlement_expiresAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "purchaseId":
@@ -12643,6 +30629,405 @@ func (ec *executionContext) _EntitlementEdge(ctx context.Context, sel ast.Select
 			}
 		case "node":
 			out.Values[i] = ec._EntitlementEdge_node(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var flashSaleImplementors = []string{"FlashSale", "Node", "Offer"}
+
+func (ec *executionContext) _FlashSale(ctx context.Context, sel ast.SelectionSet, obj *model.FlashSale) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, flashSaleImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("FlashSale")
+		case "id":
+			out.Values[i] = ec._FlashSale_id(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "status":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._FlashSale_status(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "name":
+			out.Values[i] = ec._FlashSale_name(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "description":
+			out.Values[i] = ec._FlashSale_description(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "kind":
+			out.Values[i] = ec._FlashSale_kind(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "percentOff":
+			out.Values[i] = ec._FlashSale_percentOff(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "fixedPrices":
+			out.Values[i] = ec._FlashSale_fixedPrices(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "scope":
+			out.Values[i] = ec._FlashSale_scope(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "startsAt":
+			out.Values[i] = ec._FlashSale_startsAt(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "endsAt":
+			out.Values[i] = ec._FlashSale_endsAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "recurrence":
+			out.Values[i] = ec._FlashSale_recurrence(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "currentWindow":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._FlashSale_currentWindow(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "stock":
+			out.Values[i] = ec._FlashSale_stock(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "remaining":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._FlashSale_remaining(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "perShopper":
+			out.Values[i] = ec._FlashSale_perShopper(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "sold":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._FlashSale_sold(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "endedAt":
+			out.Values[i] = ec._FlashSale_endedAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "version":
+			out.Values[i] = ec._FlashSale_version(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "serverTime":
+			out.Values[i] = ec._FlashSale_serverTime(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "createdAt":
+			out.Values[i] = ec._FlashSale_createdAt(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "updatedAt":
+			out.Values[i] = ec._FlashSale_updatedAt(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var flashSaleConnectionImplementors = []string{"FlashSaleConnection"}
+
+func (ec *executionContext) _FlashSaleConnection(ctx context.Context, sel ast.SelectionSet, obj *model.FlashSaleConnection) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, flashSaleConnectionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("FlashSaleConnection")
+		case "edges":
+			out.Values[i] = ec._FlashSaleConnection_edges(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "nodes":
+			out.Values[i] = ec._FlashSaleConnection_nodes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "pageInfo":
+			out.Values[i] = ec._FlashSaleConnection_pageInfo(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "totalCount":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._FlashSaleConnection_totalCount(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var flashSaleEdgeImplementors = []string{"FlashSaleEdge"}
+
+func (ec *executionContext) _FlashSaleEdge(ctx context.Context, sel ast.SelectionSet, obj *model.FlashSaleEdge) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, flashSaleEdgeImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("FlashSaleEdge")
+		case "cursor":
+			out.Values[i] = ec._FlashSaleEdge_cursor(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "node":
+			out.Values[i] = ec._FlashSaleEdge_node(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -12874,6 +31259,150 @@ func (ec *executionContext) _InvalidInputError(ctx context.Context, sel ast.Sele
 	return out
 }
 
+var leftOutImplementors = []string{"LeftOut"}
+
+func (ec *executionContext) _LeftOut(ctx context.Context, sel ast.SelectionSet, obj *model.LeftOut) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, leftOutImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("LeftOut")
+		case "product":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._LeftOut_product(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "reason":
+			out.Values[i] = ec._LeftOut_reason(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var limitReachedErrorImplementors = []string{"LimitReachedError", "UserError"}
+
+func (ec *executionContext) _LimitReachedError(ctx context.Context, sel ast.SelectionSet, obj *model.LimitReachedError) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, limitReachedErrorImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("LimitReachedError")
+		case "code":
+			out.Values[i] = ec._LimitReachedError_code(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "message":
+			out.Values[i] = ec._LimitReachedError_message(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "path":
+			out.Values[i] = ec._LimitReachedError_path(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "limit":
+			out.Values[i] = ec._LimitReachedError_limit(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "used":
+			out.Values[i] = ec._LimitReachedError_used(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "resetsAt":
+			out.Values[i] = ec._LimitReachedError_resetsAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "quote":
+			out.Values[i] = ec._LimitReachedError_quote(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
 var mediaImplementors = []string{"Media"}
 
 func (ec *executionContext) _Media(ctx context.Context, sel ast.SelectionSet, obj *model.Media) graphql.Marshaler {
@@ -13013,6 +31542,132 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "useEntitlement":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_useEntitlement(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "createBundle":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_createBundle(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "updateBundle":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_updateBundle(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "archiveBundle":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_archiveBundle(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "createTrialOffer":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_createTrialOffer(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "updateTrialOffer":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_updateTrialOffer(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "archiveTrialOffer":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_archiveTrialOffer(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "createFlashSale":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_createFlashSale(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "updateFlashSale":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_updateFlashSale(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "endFlashSale":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_endFlashSale(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "archiveFlashSale":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_archiveFlashSale(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "createTierPlan":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_createTierPlan(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "updateTierPlan":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_updateTierPlan(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "archiveTierPlan":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_archiveTierPlan(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "createCoupon":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_createCoupon(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "updateCoupon":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_updateCoupon(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "archiveCoupon":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_archiveCoupon(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "changeOffers":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_changeOffers(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		case "topUpWallet":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_topUpWallet(ctx, field)
@@ -13079,6 +31734,375 @@ func (ec *executionContext) _NotAvailableError(ctx context.Context, sel ast.Sele
 			out.Values[i] = ec._NotAvailableError_product(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
+			}
+		case "bundle":
+			out.Values[i] = ec._NotAvailableError_bundle(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "trialOffer":
+			out.Values[i] = ec._NotAvailableError_trialOffer(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var offerChangeResultImplementors = []string{"OfferChangeResult"}
+
+func (ec *executionContext) _OfferChangeResult(ctx context.Context, sel ast.SelectionSet, obj *model.OfferChangeResult) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, offerChangeResultImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("OfferChangeResult")
+		case "node":
+			out.Values[i] = ec._OfferChangeResult_node(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "errors":
+			out.Values[i] = ec._OfferChangeResult_errors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var offerConflictImplementors = []string{"OfferConflict"}
+
+func (ec *executionContext) _OfferConflict(ctx context.Context, sel ast.SelectionSet, obj *model.OfferConflict) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, offerConflictImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("OfferConflict")
+		case "product":
+			out.Values[i] = ec._OfferConflict_product(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "startsAt":
+			out.Values[i] = ec._OfferConflict_startsAt(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "endsAt":
+			out.Values[i] = ec._OfferConflict_endsAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "contenders":
+			out.Values[i] = ec._OfferConflict_contenders(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var offerContenderImplementors = []string{"OfferContender"}
+
+func (ec *executionContext) _OfferContender(ctx context.Context, sel ast.SelectionSet, obj *model.OfferContender) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, offerContenderImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("OfferContender")
+		case "offer":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._OfferContender_offer(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "price":
+			out.Values[i] = ec._OfferContender_price(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "wins":
+			out.Values[i] = ec._OfferContender_wins(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var offerNotAppliedImplementors = []string{"OfferNotApplied"}
+
+func (ec *executionContext) _OfferNotApplied(ctx context.Context, sel ast.SelectionSet, obj *model.OfferNotApplied) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, offerNotAppliedImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("OfferNotApplied")
+		case "kind":
+			out.Values[i] = ec._OfferNotApplied_kind(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "label":
+			out.Values[i] = ec._OfferNotApplied_label(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "source":
+			out.Values[i] = ec._OfferNotApplied_source(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "reason":
+			out.Values[i] = ec._OfferNotApplied_reason(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "message":
+			out.Values[i] = ec._OfferNotApplied_message(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "path":
+			out.Values[i] = ec._OfferNotApplied_path(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var offerScopeImplementors = []string{"OfferScope"}
+
+func (ec *executionContext) _OfferScope(ctx context.Context, sel ast.SelectionSet, obj *model.OfferScope) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, offerScopeImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("OfferScope")
+		case "products":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._OfferScope_products(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "bundles":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._OfferScope_bundles(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "tags":
+			out.Values[i] = ec._OfferScope_tags(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "categories":
+			out.Values[i] = ec._OfferScope_categories(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
@@ -13222,10 +32246,126 @@ func (ec *executionContext) _Price(ctx context.Context, sel ast.SelectionSet, ob
 		case "list":
 			out.Values[i] = ec._Price_list(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "current":
 			out.Values[i] = ec._Price_current(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "lowestLast30Days":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Price_lowestLast30Days(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "flashSale":
+			out.Values[i] = ec._Price_flashSale(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "until":
+			out.Values[i] = ec._Price_until(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "adjustments":
+			out.Values[i] = ec._Price_adjustments(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "notApplied":
+			out.Values[i] = ec._Price_notApplied(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var priceAdjustmentImplementors = []string{"PriceAdjustment"}
+
+func (ec *executionContext) _PriceAdjustment(ctx context.Context, sel ast.SelectionSet, obj *model.PriceAdjustment) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, priceAdjustmentImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("PriceAdjustment")
+		case "kind":
+			out.Values[i] = ec._PriceAdjustment_kind(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "label":
+			out.Values[i] = ec._PriceAdjustment_label(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "amount":
+			out.Values[i] = ec._PriceAdjustment_amount(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "source":
+			out.Values[i] = ec._PriceAdjustment_source(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "unitsApplied":
+			out.Values[i] = ec._PriceAdjustment_unitsApplied(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -13279,6 +32419,49 @@ func (ec *executionContext) _PriceChangedError(ctx context.Context, sel ast.Sele
 			}
 		case "quote":
 			out.Values[i] = ec._PriceChangedError_quote(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var priceStepImplementors = []string{"PriceStep"}
+
+func (ec *executionContext) _PriceStep(ctx context.Context, sel ast.SelectionSet, obj *model.PriceStep) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, priceStepImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("PriceStep")
+		case "price":
+			out.Values[i] = ec._PriceStep_price(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "since":
+			out.Values[i] = ec._PriceStep_since(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -13376,15 +32559,81 @@ func (ec *executionContext) _Product(ctx context.Context, sel ast.SelectionSet, 
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "price":
-			out.Values[i] = ec._Product_price(ctx, field, obj)
-			if out.Values[i] == graphql.RequiredNull {
-				atomic.AddUint32(&out.Invalids, 1)
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Product_price(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
 			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "prices":
-			out.Values[i] = ec._Product_prices(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
-				atomic.AddUint32(&out.Invalids, 1)
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Product_prices(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
 			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "owned":
 			field := field
 
@@ -13395,6 +32644,158 @@ func (ec *executionContext) _Product(ctx context.Context, sel ast.SelectionSet, 
 					}
 				}()
 				res = ec._Product_owned(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "bundles":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Product_bundles(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "trialOffers":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Product_trialOffers(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "tierPlan":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Product_tierPlan(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "priceHistory":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Product_priceHistory(ctx, field, obj)
 				if res == graphql.Null {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
@@ -13933,6 +33334,87 @@ func (ec *executionContext) _PurchaseLine(ctx context.Context, sel ast.Selection
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "adjustments":
+			out.Values[i] = ec._PurchaseLine_adjustments(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "bundle":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._PurchaseLine_bundle(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "trialOffer":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._PurchaseLine_trialOffer(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -14088,6 +33570,28 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return rrm(innerCtx) })
+		case "auditEntries":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Query_auditEntries(ctx, field)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			rrm := func(ctx context.Context) graphql.Marshaler {
+				return ec.OperationContext.RootResolverMiddleware(ctx,
+					func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return rrm(innerCtx) })
 		case "products":
 			field := field
 
@@ -14176,6 +33680,182 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return rrm(innerCtx) })
+		case "bundles":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Query_bundles(ctx, field)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			rrm := func(ctx context.Context) graphql.Marshaler {
+				return ec.OperationContext.RootResolverMiddleware(ctx,
+					func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return rrm(innerCtx) })
+		case "bundle":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Query_bundle(ctx, field)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			rrm := func(ctx context.Context) graphql.Marshaler {
+				return ec.OperationContext.RootResolverMiddleware(ctx,
+					func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return rrm(innerCtx) })
+		case "trialOffers":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Query_trialOffers(ctx, field)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			rrm := func(ctx context.Context) graphql.Marshaler {
+				return ec.OperationContext.RootResolverMiddleware(ctx,
+					func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return rrm(innerCtx) })
+		case "flashSales":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Query_flashSales(ctx, field)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			rrm := func(ctx context.Context) graphql.Marshaler {
+				return ec.OperationContext.RootResolverMiddleware(ctx,
+					func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return rrm(innerCtx) })
+		case "flashSale":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Query_flashSale(ctx, field)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			rrm := func(ctx context.Context) graphql.Marshaler {
+				return ec.OperationContext.RootResolverMiddleware(ctx,
+					func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return rrm(innerCtx) })
+		case "tierPlans":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Query_tierPlans(ctx, field)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			rrm := func(ctx context.Context) graphql.Marshaler {
+				return ec.OperationContext.RootResolverMiddleware(ctx,
+					func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return rrm(innerCtx) })
+		case "coupons":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Query_coupons(ctx, field)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			rrm := func(ctx context.Context) graphql.Marshaler {
+				return ec.OperationContext.RootResolverMiddleware(ctx,
+					func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return rrm(innerCtx) })
+		case "offerConflicts":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Query_offerConflicts(ctx, field)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			rrm := func(ctx context.Context) graphql.Marshaler {
+				return ec.OperationContext.RootResolverMiddleware(ctx,
+					func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return rrm(innerCtx) })
 		case "__type":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Query___type(ctx, field)
@@ -14225,6 +33905,11 @@ func (ec *executionContext) _Quote(ctx context.Context, sel ast.SelectionSet, ob
 			out.Values[i] = graphql.MarshalString("Quote")
 		case "lines":
 			out.Values[i] = ec._Quote_lines(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "notApplied":
+			out.Values[i] = ec._Quote_notApplied(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -14323,6 +34008,79 @@ func (ec *executionContext) _QuoteLine(ctx context.Context, sel ast.SelectionSet
 			}
 		case "total":
 			out.Values[i] = ec._QuoteLine_total(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "adjustments":
+			out.Values[i] = ec._QuoteLine_adjustments(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "parts":
+			out.Values[i] = ec._QuoteLine_parts(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "leftOut":
+			out.Values[i] = ec._QuoteLine_leftOut(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var quotePartImplementors = []string{"QuotePart"}
+
+func (ec *executionContext) _QuotePart(ctx context.Context, sel ast.SelectionSet, obj *model.QuotePart) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, quotePartImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("QuotePart")
+		case "product":
+			out.Values[i] = ec._QuotePart_product(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "quantity":
+			out.Values[i] = ec._QuotePart_quantity(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "listPrice":
+			out.Values[i] = ec._QuotePart_listPrice(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "total":
+			out.Values[i] = ec._QuotePart_total(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "adjustments":
+			out.Values[i] = ec._QuotePart_adjustments(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -14453,6 +34211,59 @@ func (ec *executionContext) _RateLimitedError(ctx context.Context, sel ast.Selec
 	return out
 }
 
+var recurrenceImplementors = []string{"Recurrence"}
+
+func (ec *executionContext) _Recurrence(ctx context.Context, sel ast.SelectionSet, obj *model.Recurrence) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, recurrenceImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("Recurrence")
+		case "timeZone":
+			out.Values[i] = ec._Recurrence_timeZone(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "weekdays":
+			out.Values[i] = ec._Recurrence_weekdays(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "from":
+			out.Values[i] = ec._Recurrence_from(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "until":
+			out.Values[i] = ec._Recurrence_until(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
 var rewardPreviewImplementors = []string{"RewardPreview"}
 
 func (ec *executionContext) _RewardPreview(ctx context.Context, sel ast.SelectionSet, obj *model.RewardPreview) graphql.Marshaler {
@@ -14516,6 +34327,49 @@ func (ec *executionContext) _Rewards(ctx context.Context, sel ast.SelectionSet, 
 		case "badges":
 			out.Values[i] = ec._Rewards_badges(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var saleWindowImplementors = []string{"SaleWindow"}
+
+func (ec *executionContext) _SaleWindow(ctx context.Context, sel ast.SelectionSet, obj *model.SaleWindow) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, saleWindowImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("SaleWindow")
+		case "startsAt":
+			out.Values[i] = ec._SaleWindow_startsAt(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "endsAt":
+			out.Values[i] = ec._SaleWindow_endsAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		default:
@@ -14751,6 +34605,387 @@ func (ec *executionContext) _Shopper(ctx context.Context, sel ast.SelectionSet, 
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var soldOutErrorImplementors = []string{"SoldOutError", "UserError"}
+
+func (ec *executionContext) _SoldOutError(ctx context.Context, sel ast.SelectionSet, obj *model.SoldOutError) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, soldOutErrorImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("SoldOutError")
+		case "code":
+			out.Values[i] = ec._SoldOutError_code(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "message":
+			out.Values[i] = ec._SoldOutError_message(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "path":
+			out.Values[i] = ec._SoldOutError_path(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "remaining":
+			out.Values[i] = ec._SoldOutError_remaining(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "flashSale":
+			out.Values[i] = ec._SoldOutError_flashSale(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "quote":
+			out.Values[i] = ec._SoldOutError_quote(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var subscriptionImplementors = []string{"Subscription"}
+
+func (ec *executionContext) _Subscription(ctx context.Context, sel ast.SelectionSet) func(ctx context.Context) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, subscriptionImplementors)
+	ctx = graphql.WithFieldContext(ctx, &graphql.FieldContext{
+		Object: "Subscription",
+	})
+	if len(fields) != 1 {
+		graphql.AddErrorf(ctx, "must subscribe to exactly one stream")
+		return nil
+	}
+
+	switch fields[0].Name {
+	case "flashSale":
+		return ec._Subscription_flashSale(ctx, fields[0])
+	default:
+		panic("unknown field " + strconv.Quote(fields[0].Name))
+	}
+}
+
+var tierImplementors = []string{"Tier"}
+
+func (ec *executionContext) _Tier(ctx context.Context, sel ast.SelectionSet, obj *model.Tier) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, tierImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("Tier")
+		case "from":
+			out.Values[i] = ec._Tier_from(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "upTo":
+			out.Values[i] = ec._Tier_upTo(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "prices":
+			out.Values[i] = ec._Tier_prices(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var tierPlanImplementors = []string{"TierPlan", "Node", "Offer"}
+
+func (ec *executionContext) _TierPlan(ctx context.Context, sel ast.SelectionSet, obj *model.TierPlan) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, tierPlanImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("TierPlan")
+		case "id":
+			out.Values[i] = ec._TierPlan_id(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "product":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._TierPlan_product(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "status":
+			out.Values[i] = ec._TierPlan_status(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "name":
+			out.Values[i] = ec._TierPlan_name(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "mode":
+			out.Values[i] = ec._TierPlan_mode(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "tiers":
+			out.Values[i] = ec._TierPlan_tiers(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "startsAt":
+			out.Values[i] = ec._TierPlan_startsAt(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "endsAt":
+			out.Values[i] = ec._TierPlan_endsAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "version":
+			out.Values[i] = ec._TierPlan_version(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "createdAt":
+			out.Values[i] = ec._TierPlan_createdAt(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "updatedAt":
+			out.Values[i] = ec._TierPlan_updatedAt(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var tierPlanConnectionImplementors = []string{"TierPlanConnection"}
+
+func (ec *executionContext) _TierPlanConnection(ctx context.Context, sel ast.SelectionSet, obj *model.TierPlanConnection) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, tierPlanConnectionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("TierPlanConnection")
+		case "edges":
+			out.Values[i] = ec._TierPlanConnection_edges(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "nodes":
+			out.Values[i] = ec._TierPlanConnection_nodes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "pageInfo":
+			out.Values[i] = ec._TierPlanConnection_pageInfo(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "totalCount":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._TierPlanConnection_totalCount(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var tierPlanEdgeImplementors = []string{"TierPlanEdge"}
+
+func (ec *executionContext) _TierPlanEdge(ctx context.Context, sel ast.SelectionSet, obj *model.TierPlanEdge) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, tierPlanEdgeImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("TierPlanEdge")
+		case "cursor":
+			out.Values[i] = ec._TierPlanEdge_cursor(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "node":
+			out.Values[i] = ec._TierPlanEdge_node(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -15022,6 +35257,567 @@ func (ec *executionContext) _TransferEdge(ctx context.Context, sel ast.Selection
 	return out
 }
 
+var trialOfferImplementors = []string{"TrialOffer", "Node", "Purchasable", "Offer"}
+
+func (ec *executionContext) _TrialOffer(ctx context.Context, sel ast.SelectionSet, obj *model.TrialOffer) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, trialOfferImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("TrialOffer")
+		case "id":
+			out.Values[i] = ec._TrialOffer_id(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "product":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._TrialOffer_product(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "status":
+			out.Values[i] = ec._TrialOffer_status(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "name":
+			out.Values[i] = ec._TrialOffer_name(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "description":
+			out.Values[i] = ec._TrialOffer_description(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "price":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._TrialOffer_price(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "owned":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._TrialOffer_owned(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "used":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._TrialOffer_used(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "durationHours":
+			out.Values[i] = ec._TrialOffer_durationHours(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "graceHours":
+			out.Values[i] = ec._TrialOffer_graceHours(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "uses":
+			out.Values[i] = ec._TrialOffer_uses(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "publishFrom":
+			out.Values[i] = ec._TrialOffer_publishFrom(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "publishUntil":
+			out.Values[i] = ec._TrialOffer_publishUntil(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "version":
+			out.Values[i] = ec._TrialOffer_version(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "serverTime":
+			out.Values[i] = ec._TrialOffer_serverTime(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "createdAt":
+			out.Values[i] = ec._TrialOffer_createdAt(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "updatedAt":
+			out.Values[i] = ec._TrialOffer_updatedAt(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var trialOfferConnectionImplementors = []string{"TrialOfferConnection"}
+
+func (ec *executionContext) _TrialOfferConnection(ctx context.Context, sel ast.SelectionSet, obj *model.TrialOfferConnection) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, trialOfferConnectionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("TrialOfferConnection")
+		case "edges":
+			out.Values[i] = ec._TrialOfferConnection_edges(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "nodes":
+			out.Values[i] = ec._TrialOfferConnection_nodes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "pageInfo":
+			out.Values[i] = ec._TrialOfferConnection_pageInfo(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "totalCount":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._TrialOfferConnection_totalCount(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var trialOfferEdgeImplementors = []string{"TrialOfferEdge"}
+
+func (ec *executionContext) _TrialOfferEdge(ctx context.Context, sel ast.SelectionSet, obj *model.TrialOfferEdge) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, trialOfferEdgeImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("TrialOfferEdge")
+		case "cursor":
+			out.Values[i] = ec._TrialOfferEdge_cursor(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "node":
+			out.Values[i] = ec._TrialOfferEdge_node(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var trialUsedErrorImplementors = []string{"TrialUsedError", "UserError"}
+
+func (ec *executionContext) _TrialUsedError(ctx context.Context, sel ast.SelectionSet, obj *model.TrialUsedError) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, trialUsedErrorImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("TrialUsedError")
+		case "code":
+			out.Values[i] = ec._TrialUsedError_code(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "message":
+			out.Values[i] = ec._TrialUsedError_message(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "path":
+			out.Values[i] = ec._TrialUsedError_path(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "trialOffer":
+			out.Values[i] = ec._TrialUsedError_trialOffer(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var updateBundlePayloadImplementors = []string{"UpdateBundlePayload"}
+
+func (ec *executionContext) _UpdateBundlePayload(ctx context.Context, sel ast.SelectionSet, obj *model.UpdateBundlePayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, updateBundlePayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("UpdateBundlePayload")
+		case "bundle":
+			out.Values[i] = ec._UpdateBundlePayload_bundle(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "errors":
+			out.Values[i] = ec._UpdateBundlePayload_errors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var updateCouponPayloadImplementors = []string{"UpdateCouponPayload"}
+
+func (ec *executionContext) _UpdateCouponPayload(ctx context.Context, sel ast.SelectionSet, obj *model.UpdateCouponPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, updateCouponPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("UpdateCouponPayload")
+		case "coupon":
+			out.Values[i] = ec._UpdateCouponPayload_coupon(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "errors":
+			out.Values[i] = ec._UpdateCouponPayload_errors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var updateFlashSalePayloadImplementors = []string{"UpdateFlashSalePayload"}
+
+func (ec *executionContext) _UpdateFlashSalePayload(ctx context.Context, sel ast.SelectionSet, obj *model.UpdateFlashSalePayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, updateFlashSalePayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("UpdateFlashSalePayload")
+		case "flashSale":
+			out.Values[i] = ec._UpdateFlashSalePayload_flashSale(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "errors":
+			out.Values[i] = ec._UpdateFlashSalePayload_errors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
 var updateProductPayloadImplementors = []string{"UpdateProductPayload"}
 
 func (ec *executionContext) _UpdateProductPayload(ctx context.Context, sel ast.SelectionSet, obj *model.UpdateProductPayload) graphql.Marshaler {
@@ -15041,6 +35837,140 @@ func (ec *executionContext) _UpdateProductPayload(ctx context.Context, sel ast.S
 			}
 		case "errors":
 			out.Values[i] = ec._UpdateProductPayload_errors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var updateTierPlanPayloadImplementors = []string{"UpdateTierPlanPayload"}
+
+func (ec *executionContext) _UpdateTierPlanPayload(ctx context.Context, sel ast.SelectionSet, obj *model.UpdateTierPlanPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, updateTierPlanPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("UpdateTierPlanPayload")
+		case "tierPlan":
+			out.Values[i] = ec._UpdateTierPlanPayload_tierPlan(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "errors":
+			out.Values[i] = ec._UpdateTierPlanPayload_errors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var updateTrialOfferPayloadImplementors = []string{"UpdateTrialOfferPayload"}
+
+func (ec *executionContext) _UpdateTrialOfferPayload(ctx context.Context, sel ast.SelectionSet, obj *model.UpdateTrialOfferPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, updateTrialOfferPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("UpdateTrialOfferPayload")
+		case "trialOffer":
+			out.Values[i] = ec._UpdateTrialOfferPayload_trialOffer(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "errors":
+			out.Values[i] = ec._UpdateTrialOfferPayload_errors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var useEntitlementPayloadImplementors = []string{"UseEntitlementPayload"}
+
+func (ec *executionContext) _UseEntitlementPayload(ctx context.Context, sel ast.SelectionSet, obj *model.UseEntitlementPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, useEntitlementPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("UseEntitlementPayload")
+		case "entitlement":
+			out.Values[i] = ec._UseEntitlementPayload_entitlement(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "replayed":
+			out.Values[i] = ec._UseEntitlementPayload_replayed(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "errors":
+			out.Values[i] = ec._UseEntitlementPayload_errors(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -15600,6 +36530,33 @@ func (ec *executionContext) marshalNAdjustWalletPayload2farthingᚋgraphᚋmodel
 	return ec._AdjustWalletPayload(ctx, sel, &v)
 }
 
+func (ec *executionContext) unmarshalNAdjustmentKind2farthingᚋgraphᚋmodelᚐAdjustmentKind(ctx context.Context, v any) (model.AdjustmentKind, error) {
+	var res model.AdjustmentKind
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNAdjustmentKind2farthingᚋgraphᚋmodelᚐAdjustmentKind(ctx context.Context, sel ast.SelectionSet, v model.AdjustmentKind) graphql.Marshaler {
+	return v
+}
+
+func (ec *executionContext) marshalNArchiveBundlePayload2farthingᚋgraphᚋmodelᚐArchiveBundlePayload(ctx context.Context, sel ast.SelectionSet, v model.ArchiveBundlePayload) graphql.Marshaler {
+	return ec._ArchiveBundlePayload(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNArchiveCouponPayload2farthingᚋgraphᚋmodelᚐArchiveCouponPayload(ctx context.Context, sel ast.SelectionSet, v model.ArchiveCouponPayload) graphql.Marshaler {
+	return ec._ArchiveCouponPayload(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNArchiveFlashSalePayload2farthingᚋgraphᚋmodelᚐArchiveFlashSalePayload(ctx context.Context, sel ast.SelectionSet, v model.ArchiveFlashSalePayload) graphql.Marshaler {
+	return ec._ArchiveFlashSalePayload(ctx, sel, &v)
+}
+
+func (ec *executionContext) unmarshalNArchiveOfferInput2farthingᚋgraphᚋmodelᚐArchiveOfferInput(ctx context.Context, v any) (model.ArchiveOfferInput, error) {
+	res, err := ec.unmarshalInputArchiveOfferInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
 func (ec *executionContext) unmarshalNArchiveProductInput2farthingᚋgraphᚋmodelᚐArchiveProductInput(ctx context.Context, v any) (model.ArchiveProductInput, error) {
 	res, err := ec.unmarshalInputArchiveProductInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -15607,6 +36564,58 @@ func (ec *executionContext) unmarshalNArchiveProductInput2farthingᚋgraphᚋmod
 
 func (ec *executionContext) marshalNArchiveProductPayload2farthingᚋgraphᚋmodelᚐArchiveProductPayload(ctx context.Context, sel ast.SelectionSet, v model.ArchiveProductPayload) graphql.Marshaler {
 	return ec._ArchiveProductPayload(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNArchiveTierPlanPayload2farthingᚋgraphᚋmodelᚐArchiveTierPlanPayload(ctx context.Context, sel ast.SelectionSet, v model.ArchiveTierPlanPayload) graphql.Marshaler {
+	return ec._ArchiveTierPlanPayload(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNArchiveTrialOfferPayload2farthingᚋgraphᚋmodelᚐArchiveTrialOfferPayload(ctx context.Context, sel ast.SelectionSet, v model.ArchiveTrialOfferPayload) graphql.Marshaler {
+	return ec._ArchiveTrialOfferPayload(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNAuditEntry2farthingᚋgraphᚋmodelᚐAuditEntry(ctx context.Context, sel ast.SelectionSet, v model.AuditEntry) graphql.Marshaler {
+	return ec._AuditEntry(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNAuditEntry2ᚕfarthingᚋgraphᚋmodelᚐAuditEntryᚄ(ctx context.Context, sel ast.SelectionSet, v []model.AuditEntry) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNAuditEntry2farthingᚋgraphᚋmodelᚐAuditEntry(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNAuditEntryConnection2farthingᚋgraphᚋmodelᚐAuditEntryConnection(ctx context.Context, sel ast.SelectionSet, v model.AuditEntryConnection) graphql.Marshaler {
+	return ec._AuditEntryConnection(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNAuditEntryEdge2farthingᚋgraphᚋmodelᚐAuditEntryEdge(ctx context.Context, sel ast.SelectionSet, v model.AuditEntryEdge) graphql.Marshaler {
+	return ec._AuditEntryEdge(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNAuditEntryEdge2ᚕfarthingᚋgraphᚋmodelᚐAuditEntryEdgeᚄ(ctx context.Context, sel ast.SelectionSet, v []model.AuditEntryEdge) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNAuditEntryEdge2farthingᚋgraphᚋmodelᚐAuditEntryEdge(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
 }
 
 func (ec *executionContext) marshalNBadge2farthingᚋgraphᚋmodelᚐBadge(ctx context.Context, sel ast.SelectionSet, v model.Badge) graphql.Marshaler {
@@ -15684,6 +36693,108 @@ func (ec *executionContext) marshalNBoolean2bool(ctx context.Context, sel ast.Se
 	return res
 }
 
+func (ec *executionContext) marshalNBundle2farthingᚋgraphᚋmodelᚐBundle(ctx context.Context, sel ast.SelectionSet, v model.Bundle) graphql.Marshaler {
+	return ec._Bundle(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNBundle2ᚕfarthingᚋgraphᚋmodelᚐBundleᚄ(ctx context.Context, sel ast.SelectionSet, v []model.Bundle) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNBundle2farthingᚋgraphᚋmodelᚐBundle(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNBundleComponent2farthingᚋgraphᚋmodelᚐBundleComponent(ctx context.Context, sel ast.SelectionSet, v model.BundleComponent) graphql.Marshaler {
+	return ec._BundleComponent(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNBundleComponent2ᚕfarthingᚋgraphᚋmodelᚐBundleComponentᚄ(ctx context.Context, sel ast.SelectionSet, v []model.BundleComponent) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNBundleComponent2farthingᚋgraphᚋmodelᚐBundleComponent(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) unmarshalNBundleComponentInput2farthingᚋgraphᚋmodelᚐBundleComponentInput(ctx context.Context, v any) (model.BundleComponentInput, error) {
+	res, err := ec.unmarshalInputBundleComponentInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalNBundleComponentInput2ᚕfarthingᚋgraphᚋmodelᚐBundleComponentInputᚄ(ctx context.Context, v any) ([]model.BundleComponentInput, error) {
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]model.BundleComponentInput, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = ec.unmarshalNBundleComponentInput2farthingᚋgraphᚋmodelᚐBundleComponentInput(ctx, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func (ec *executionContext) marshalNBundleConnection2farthingᚋgraphᚋmodelᚐBundleConnection(ctx context.Context, sel ast.SelectionSet, v model.BundleConnection) graphql.Marshaler {
+	return ec._BundleConnection(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNBundleEdge2farthingᚋgraphᚋmodelᚐBundleEdge(ctx context.Context, sel ast.SelectionSet, v model.BundleEdge) graphql.Marshaler {
+	return ec._BundleEdge(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNBundleEdge2ᚕfarthingᚋgraphᚋmodelᚐBundleEdgeᚄ(ctx context.Context, sel ast.SelectionSet, v []model.BundleEdge) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNBundleEdge2farthingᚋgraphᚋmodelᚐBundleEdge(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) unmarshalNBundleKind2farthingᚋgraphᚋmodelᚐBundleKind(ctx context.Context, v any) (model.BundleKind, error) {
+	var res model.BundleKind
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNBundleKind2farthingᚋgraphᚋmodelᚐBundleKind(ctx context.Context, sel ast.SelectionSet, v model.BundleKind) graphql.Marshaler {
+	return v
+}
+
+func (ec *executionContext) unmarshalNChangeOffersInput2farthingᚋgraphᚋmodelᚐChangeOffersInput(ctx context.Context, v any) (model.ChangeOffersInput, error) {
+	res, err := ec.unmarshalInputChangeOffersInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNChangeOffersPayload2farthingᚋgraphᚋmodelᚐChangeOffersPayload(ctx context.Context, sel ast.SelectionSet, v model.ChangeOffersPayload) graphql.Marshaler {
+	return ec._ChangeOffersPayload(ctx, sel, &v)
+}
+
 func (ec *executionContext) unmarshalNCheckoutInput2farthingᚋgraphᚋmodelᚐCheckoutInput(ctx context.Context, v any) (model.CheckoutInput, error) {
 	res, err := ec.unmarshalInputCheckoutInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -15693,6 +36804,87 @@ func (ec *executionContext) marshalNCheckoutPayload2farthingᚋgraphᚋmodelᚐC
 	return ec._CheckoutPayload(ctx, sel, &v)
 }
 
+func (ec *executionContext) marshalNCoupon2farthingᚋgraphᚋmodelᚐCoupon(ctx context.Context, sel ast.SelectionSet, v model.Coupon) graphql.Marshaler {
+	return ec._Coupon(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNCoupon2ᚕfarthingᚋgraphᚋmodelᚐCouponᚄ(ctx context.Context, sel ast.SelectionSet, v []model.Coupon) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNCoupon2farthingᚋgraphᚋmodelᚐCoupon(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNCouponConnection2farthingᚋgraphᚋmodelᚐCouponConnection(ctx context.Context, sel ast.SelectionSet, v model.CouponConnection) graphql.Marshaler {
+	return ec._CouponConnection(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNCouponEdge2farthingᚋgraphᚋmodelᚐCouponEdge(ctx context.Context, sel ast.SelectionSet, v model.CouponEdge) graphql.Marshaler {
+	return ec._CouponEdge(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNCouponEdge2ᚕfarthingᚋgraphᚋmodelᚐCouponEdgeᚄ(ctx context.Context, sel ast.SelectionSet, v []model.CouponEdge) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNCouponEdge2farthingᚋgraphᚋmodelᚐCouponEdge(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) unmarshalNCouponKind2farthingᚋgraphᚋmodelᚐCouponKind(ctx context.Context, v any) (model.CouponKind, error) {
+	var res model.CouponKind
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNCouponKind2farthingᚋgraphᚋmodelᚐCouponKind(ctx context.Context, sel ast.SelectionSet, v model.CouponKind) graphql.Marshaler {
+	return v
+}
+
+func (ec *executionContext) unmarshalNCreateBundleInput2farthingᚋgraphᚋmodelᚐCreateBundleInput(ctx context.Context, v any) (model.CreateBundleInput, error) {
+	res, err := ec.unmarshalInputCreateBundleInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNCreateBundlePayload2farthingᚋgraphᚋmodelᚐCreateBundlePayload(ctx context.Context, sel ast.SelectionSet, v model.CreateBundlePayload) graphql.Marshaler {
+	return ec._CreateBundlePayload(ctx, sel, &v)
+}
+
+func (ec *executionContext) unmarshalNCreateCouponInput2farthingᚋgraphᚋmodelᚐCreateCouponInput(ctx context.Context, v any) (model.CreateCouponInput, error) {
+	res, err := ec.unmarshalInputCreateCouponInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNCreateCouponPayload2farthingᚋgraphᚋmodelᚐCreateCouponPayload(ctx context.Context, sel ast.SelectionSet, v model.CreateCouponPayload) graphql.Marshaler {
+	return ec._CreateCouponPayload(ctx, sel, &v)
+}
+
+func (ec *executionContext) unmarshalNCreateFlashSaleInput2farthingᚋgraphᚋmodelᚐCreateFlashSaleInput(ctx context.Context, v any) (model.CreateFlashSaleInput, error) {
+	res, err := ec.unmarshalInputCreateFlashSaleInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNCreateFlashSalePayload2farthingᚋgraphᚋmodelᚐCreateFlashSalePayload(ctx context.Context, sel ast.SelectionSet, v model.CreateFlashSalePayload) graphql.Marshaler {
+	return ec._CreateFlashSalePayload(ctx, sel, &v)
+}
+
 func (ec *executionContext) unmarshalNCreateProductInput2farthingᚋgraphᚋmodelᚐCreateProductInput(ctx context.Context, v any) (model.CreateProductInput, error) {
 	res, err := ec.unmarshalInputCreateProductInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -15700,6 +36892,24 @@ func (ec *executionContext) unmarshalNCreateProductInput2farthingᚋgraphᚋmode
 
 func (ec *executionContext) marshalNCreateProductPayload2farthingᚋgraphᚋmodelᚐCreateProductPayload(ctx context.Context, sel ast.SelectionSet, v model.CreateProductPayload) graphql.Marshaler {
 	return ec._CreateProductPayload(ctx, sel, &v)
+}
+
+func (ec *executionContext) unmarshalNCreateTierPlanInput2farthingᚋgraphᚋmodelᚐCreateTierPlanInput(ctx context.Context, v any) (model.CreateTierPlanInput, error) {
+	res, err := ec.unmarshalInputCreateTierPlanInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNCreateTierPlanPayload2farthingᚋgraphᚋmodelᚐCreateTierPlanPayload(ctx context.Context, sel ast.SelectionSet, v model.CreateTierPlanPayload) graphql.Marshaler {
+	return ec._CreateTierPlanPayload(ctx, sel, &v)
+}
+
+func (ec *executionContext) unmarshalNCreateTrialOfferInput2farthingᚋgraphᚋmodelᚐCreateTrialOfferInput(ctx context.Context, v any) (model.CreateTrialOfferInput, error) {
+	res, err := ec.unmarshalInputCreateTrialOfferInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNCreateTrialOfferPayload2farthingᚋgraphᚋmodelᚐCreateTrialOfferPayload(ctx context.Context, sel ast.SelectionSet, v model.CreateTrialOfferPayload) graphql.Marshaler {
+	return ec._CreateTrialOfferPayload(ctx, sel, &v)
 }
 
 func (ec *executionContext) unmarshalNCurrencyCode2farthingᚋinternalᚋmoneyᚐCode(ctx context.Context, v any) (money.Code, error) {
@@ -15726,6 +36936,15 @@ func (ec *executionContext) unmarshalNDecimal2farthingᚋgraphᚋmodelᚐDecimal
 
 func (ec *executionContext) marshalNDecimal2farthingᚋgraphᚋmodelᚐDecimal(ctx context.Context, sel ast.SelectionSet, v model.Decimal) graphql.Marshaler {
 	return v
+}
+
+func (ec *executionContext) unmarshalNEndFlashSaleInput2farthingᚋgraphᚋmodelᚐEndFlashSaleInput(ctx context.Context, v any) (model.EndFlashSaleInput, error) {
+	res, err := ec.unmarshalInputEndFlashSaleInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNEndFlashSalePayload2farthingᚋgraphᚋmodelᚐEndFlashSalePayload(ctx context.Context, sel ast.SelectionSet, v model.EndFlashSalePayload) graphql.Marshaler {
+	return ec._EndFlashSalePayload(ctx, sel, &v)
 }
 
 func (ec *executionContext) marshalNEntitlement2farthingᚋgraphᚋmodelᚐEntitlement(ctx context.Context, sel ast.SelectionSet, v model.Entitlement) graphql.Marshaler {
@@ -15797,6 +37016,80 @@ func (ec *executionContext) marshalNErrorCode2farthingᚋinternalᚋfaultᚐCode
 		}
 	}
 	return res
+}
+
+func (ec *executionContext) unmarshalNErrorPolicy2farthingᚋgraphᚋmodelᚐErrorPolicy(ctx context.Context, v any) (model.ErrorPolicy, error) {
+	var res model.ErrorPolicy
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNErrorPolicy2farthingᚋgraphᚋmodelᚐErrorPolicy(ctx context.Context, sel ast.SelectionSet, v model.ErrorPolicy) graphql.Marshaler {
+	return v
+}
+
+func (ec *executionContext) marshalNFlashSale2farthingᚋgraphᚋmodelᚐFlashSale(ctx context.Context, sel ast.SelectionSet, v model.FlashSale) graphql.Marshaler {
+	return ec._FlashSale(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNFlashSale2ᚕfarthingᚋgraphᚋmodelᚐFlashSaleᚄ(ctx context.Context, sel ast.SelectionSet, v []model.FlashSale) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNFlashSale2farthingᚋgraphᚋmodelᚐFlashSale(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNFlashSaleConnection2farthingᚋgraphᚋmodelᚐFlashSaleConnection(ctx context.Context, sel ast.SelectionSet, v model.FlashSaleConnection) graphql.Marshaler {
+	return ec._FlashSaleConnection(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNFlashSaleEdge2farthingᚋgraphᚋmodelᚐFlashSaleEdge(ctx context.Context, sel ast.SelectionSet, v model.FlashSaleEdge) graphql.Marshaler {
+	return ec._FlashSaleEdge(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNFlashSaleEdge2ᚕfarthingᚋgraphᚋmodelᚐFlashSaleEdgeᚄ(ctx context.Context, sel ast.SelectionSet, v []model.FlashSaleEdge) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNFlashSaleEdge2farthingᚋgraphᚋmodelᚐFlashSaleEdge(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) unmarshalNFlashSaleKind2farthingᚋgraphᚋmodelᚐFlashSaleKind(ctx context.Context, v any) (model.FlashSaleKind, error) {
+	var res model.FlashSaleKind
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNFlashSaleKind2farthingᚋgraphᚋmodelᚐFlashSaleKind(ctx context.Context, sel ast.SelectionSet, v model.FlashSaleKind) graphql.Marshaler {
+	return v
+}
+
+func (ec *executionContext) unmarshalNFlashSaleStatus2farthingᚋgraphᚋmodelᚐFlashSaleStatus(ctx context.Context, v any) (model.FlashSaleStatus, error) {
+	var res model.FlashSaleStatus
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNFlashSaleStatus2farthingᚋgraphᚋmodelᚐFlashSaleStatus(ctx context.Context, sel ast.SelectionSet, v model.FlashSaleStatus) graphql.Marshaler {
+	return v
 }
 
 func (ec *executionContext) unmarshalNID2string(ctx context.Context, v any) (string, error) {
@@ -15921,6 +37214,36 @@ func (ec *executionContext) marshalNLanguageTag2ᚕstringᚄ(ctx context.Context
 	return ret
 }
 
+func (ec *executionContext) marshalNLeftOut2farthingᚋgraphᚋmodelᚐLeftOut(ctx context.Context, sel ast.SelectionSet, v model.LeftOut) graphql.Marshaler {
+	return ec._LeftOut(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNLeftOut2ᚕfarthingᚋgraphᚋmodelᚐLeftOutᚄ(ctx context.Context, sel ast.SelectionSet, v []model.LeftOut) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNLeftOut2farthingᚋgraphᚋmodelᚐLeftOut(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) unmarshalNLeftOutReason2farthingᚋgraphᚋmodelᚐLeftOutReason(ctx context.Context, v any) (model.LeftOutReason, error) {
+	var res model.LeftOutReason
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNLeftOutReason2farthingᚋgraphᚋmodelᚐLeftOutReason(ctx context.Context, sel ast.SelectionSet, v model.LeftOutReason) graphql.Marshaler {
+	return v
+}
+
 func (ec *executionContext) marshalNMedia2farthingᚋgraphᚋmodelᚐMedia(ctx context.Context, sel ast.SelectionSet, v model.Media) graphql.Marshaler {
 	return ec._Media(ctx, sel, &v)
 }
@@ -15974,6 +37297,22 @@ func (ec *executionContext) marshalNMoney2farthingᚋgraphᚋmodelᚐMoney(ctx c
 	return ec._Money(ctx, sel, &v)
 }
 
+func (ec *executionContext) marshalNMoney2ᚕfarthingᚋgraphᚋmodelᚐMoneyᚄ(ctx context.Context, sel ast.SelectionSet, v []model.Money) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNMoney2farthingᚋgraphᚋmodelᚐMoney(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
 func (ec *executionContext) marshalNNode2ᚕfarthingᚋgraphᚋmodelᚐNode(ctx context.Context, sel ast.SelectionSet, v []model.Node) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
@@ -15982,6 +37321,144 @@ func (ec *executionContext) marshalNNode2ᚕfarthingᚋgraphᚋmodelᚐNode(ctx 
 	})
 
 	return ret
+}
+
+func (ec *executionContext) unmarshalNNotAppliedReason2farthingᚋgraphᚋmodelᚐNotAppliedReason(ctx context.Context, v any) (model.NotAppliedReason, error) {
+	var res model.NotAppliedReason
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNNotAppliedReason2farthingᚋgraphᚋmodelᚐNotAppliedReason(ctx context.Context, sel ast.SelectionSet, v model.NotAppliedReason) graphql.Marshaler {
+	return v
+}
+
+func (ec *executionContext) marshalNOffer2farthingᚋgraphᚋmodelᚐOffer(ctx context.Context, sel ast.SelectionSet, v model.Offer) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._Offer(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNOfferChangeInput2farthingᚋgraphᚋmodelᚐOfferChangeInput(ctx context.Context, v any) (model.OfferChangeInput, error) {
+	res, err := ec.unmarshalInputOfferChangeInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalNOfferChangeInput2ᚕfarthingᚋgraphᚋmodelᚐOfferChangeInputᚄ(ctx context.Context, v any) ([]model.OfferChangeInput, error) {
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]model.OfferChangeInput, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = ec.unmarshalNOfferChangeInput2farthingᚋgraphᚋmodelᚐOfferChangeInput(ctx, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func (ec *executionContext) marshalNOfferChangeResult2farthingᚋgraphᚋmodelᚐOfferChangeResult(ctx context.Context, sel ast.SelectionSet, v model.OfferChangeResult) graphql.Marshaler {
+	return ec._OfferChangeResult(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNOfferChangeResult2ᚕfarthingᚋgraphᚋmodelᚐOfferChangeResultᚄ(ctx context.Context, sel ast.SelectionSet, v []model.OfferChangeResult) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNOfferChangeResult2farthingᚋgraphᚋmodelᚐOfferChangeResult(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNOfferConflict2farthingᚋgraphᚋmodelᚐOfferConflict(ctx context.Context, sel ast.SelectionSet, v model.OfferConflict) graphql.Marshaler {
+	return ec._OfferConflict(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNOfferConflict2ᚕfarthingᚋgraphᚋmodelᚐOfferConflictᚄ(ctx context.Context, sel ast.SelectionSet, v []model.OfferConflict) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNOfferConflict2farthingᚋgraphᚋmodelᚐOfferConflict(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNOfferContender2farthingᚋgraphᚋmodelᚐOfferContender(ctx context.Context, sel ast.SelectionSet, v model.OfferContender) graphql.Marshaler {
+	return ec._OfferContender(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNOfferContender2ᚕfarthingᚋgraphᚋmodelᚐOfferContenderᚄ(ctx context.Context, sel ast.SelectionSet, v []model.OfferContender) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNOfferContender2farthingᚋgraphᚋmodelᚐOfferContender(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNOfferNotApplied2farthingᚋgraphᚋmodelᚐOfferNotApplied(ctx context.Context, sel ast.SelectionSet, v model.OfferNotApplied) graphql.Marshaler {
+	return ec._OfferNotApplied(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNOfferNotApplied2ᚕfarthingᚋgraphᚋmodelᚐOfferNotAppliedᚄ(ctx context.Context, sel ast.SelectionSet, v []model.OfferNotApplied) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNOfferNotApplied2farthingᚋgraphᚋmodelᚐOfferNotApplied(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNOfferScope2farthingᚋgraphᚋmodelᚐOfferScope(ctx context.Context, sel ast.SelectionSet, v model.OfferScope) graphql.Marshaler {
+	return ec._OfferScope(ctx, sel, &v)
+}
+
+func (ec *executionContext) unmarshalNOfferScopeInput2farthingᚋgraphᚋmodelᚐOfferScopeInput(ctx context.Context, v any) (model.OfferScopeInput, error) {
+	res, err := ec.unmarshalInputOfferScopeInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalNOfferStatus2farthingᚋgraphᚋmodelᚐOfferStatus(ctx context.Context, v any) (model.OfferStatus, error) {
+	var res model.OfferStatus
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNOfferStatus2farthingᚋgraphᚋmodelᚐOfferStatus(ctx context.Context, sel ast.SelectionSet, v model.OfferStatus) graphql.Marshaler {
+	return v
 }
 
 func (ec *executionContext) marshalNPageInfo2farthingᚋgraphᚋmodelᚐPageInfo(ctx context.Context, sel ast.SelectionSet, v model.PageInfo) graphql.Marshaler {
@@ -15997,6 +37474,26 @@ func (ec *executionContext) marshalNPrice2ᚕfarthingᚋgraphᚋmodelᚐPriceᚄ
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNPrice2farthingᚋgraphᚋmodelᚐPrice(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNPriceAdjustment2farthingᚋgraphᚋmodelᚐPriceAdjustment(ctx context.Context, sel ast.SelectionSet, v model.PriceAdjustment) graphql.Marshaler {
+	return ec._PriceAdjustment(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNPriceAdjustment2ᚕfarthingᚋgraphᚋmodelᚐPriceAdjustmentᚄ(ctx context.Context, sel ast.SelectionSet, v []model.PriceAdjustment) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNPriceAdjustment2farthingᚋgraphᚋmodelᚐPriceAdjustment(ctx, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -16025,6 +37522,26 @@ func (ec *executionContext) unmarshalNPriceInput2ᚕfarthingᚋgraphᚋmodelᚐP
 		}
 	}
 	return res, nil
+}
+
+func (ec *executionContext) marshalNPriceStep2farthingᚋgraphᚋmodelᚐPriceStep(ctx context.Context, sel ast.SelectionSet, v model.PriceStep) graphql.Marshaler {
+	return ec._PriceStep(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNPriceStep2ᚕfarthingᚋgraphᚋmodelᚐPriceStepᚄ(ctx context.Context, sel ast.SelectionSet, v []model.PriceStep) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNPriceStep2farthingᚋgraphᚋmodelᚐPriceStep(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
 }
 
 func (ec *executionContext) marshalNProduct2farthingᚋgraphᚋmodelᚐProduct(ctx context.Context, sel ast.SelectionSet, v model.Product) graphql.Marshaler {
@@ -16223,6 +37740,26 @@ func (ec *executionContext) marshalNQuoteLine2ᚕfarthingᚋgraphᚋmodelᚐQuot
 	return ret
 }
 
+func (ec *executionContext) marshalNQuotePart2farthingᚋgraphᚋmodelᚐQuotePart(ctx context.Context, sel ast.SelectionSet, v model.QuotePart) graphql.Marshaler {
+	return ec._QuotePart(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNQuotePart2ᚕfarthingᚋgraphᚋmodelᚐQuotePartᚄ(ctx context.Context, sel ast.SelectionSet, v []model.QuotePart) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNQuotePart2farthingᚋgraphᚋmodelᚐQuotePart(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
 func (ec *executionContext) marshalNRateLimitStatus2farthingᚋgraphᚋmodelᚐRateLimitStatus(ctx context.Context, sel ast.SelectionSet, v model.RateLimitStatus) graphql.Marshaler {
 	return ec._RateLimitStatus(ctx, sel, &v)
 }
@@ -16323,6 +37860,99 @@ func (ec *executionContext) marshalNString2ᚕstringᚄ(ctx context.Context, sel
 	return ret
 }
 
+func (ec *executionContext) marshalNTier2farthingᚋgraphᚋmodelᚐTier(ctx context.Context, sel ast.SelectionSet, v model.Tier) graphql.Marshaler {
+	return ec._Tier(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNTier2ᚕfarthingᚋgraphᚋmodelᚐTierᚄ(ctx context.Context, sel ast.SelectionSet, v []model.Tier) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNTier2farthingᚋgraphᚋmodelᚐTier(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) unmarshalNTierInput2farthingᚋgraphᚋmodelᚐTierInput(ctx context.Context, v any) (model.TierInput, error) {
+	res, err := ec.unmarshalInputTierInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalNTierInput2ᚕfarthingᚋgraphᚋmodelᚐTierInputᚄ(ctx context.Context, v any) ([]model.TierInput, error) {
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]model.TierInput, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = ec.unmarshalNTierInput2farthingᚋgraphᚋmodelᚐTierInput(ctx, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func (ec *executionContext) unmarshalNTierMode2farthingᚋgraphᚋmodelᚐTierMode(ctx context.Context, v any) (model.TierMode, error) {
+	var res model.TierMode
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNTierMode2farthingᚋgraphᚋmodelᚐTierMode(ctx context.Context, sel ast.SelectionSet, v model.TierMode) graphql.Marshaler {
+	return v
+}
+
+func (ec *executionContext) marshalNTierPlan2farthingᚋgraphᚋmodelᚐTierPlan(ctx context.Context, sel ast.SelectionSet, v model.TierPlan) graphql.Marshaler {
+	return ec._TierPlan(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNTierPlan2ᚕfarthingᚋgraphᚋmodelᚐTierPlanᚄ(ctx context.Context, sel ast.SelectionSet, v []model.TierPlan) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNTierPlan2farthingᚋgraphᚋmodelᚐTierPlan(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNTierPlanConnection2farthingᚋgraphᚋmodelᚐTierPlanConnection(ctx context.Context, sel ast.SelectionSet, v model.TierPlanConnection) graphql.Marshaler {
+	return ec._TierPlanConnection(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNTierPlanEdge2farthingᚋgraphᚋmodelᚐTierPlanEdge(ctx context.Context, sel ast.SelectionSet, v model.TierPlanEdge) graphql.Marshaler {
+	return ec._TierPlanEdge(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNTierPlanEdge2ᚕfarthingᚋgraphᚋmodelᚐTierPlanEdgeᚄ(ctx context.Context, sel ast.SelectionSet, v []model.TierPlanEdge) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNTierPlanEdge2farthingᚋgraphᚋmodelᚐTierPlanEdge(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
 func (ec *executionContext) unmarshalNTime2timeᚐTime(ctx context.Context, v any) (time.Time, error) {
 	res, err := model.UnmarshalTime(v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -16402,6 +38032,77 @@ func (ec *executionContext) marshalNTransferKind2farthingᚋgraphᚋmodelᚐTran
 	return v
 }
 
+func (ec *executionContext) marshalNTrialOffer2farthingᚋgraphᚋmodelᚐTrialOffer(ctx context.Context, sel ast.SelectionSet, v model.TrialOffer) graphql.Marshaler {
+	return ec._TrialOffer(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNTrialOffer2ᚕfarthingᚋgraphᚋmodelᚐTrialOfferᚄ(ctx context.Context, sel ast.SelectionSet, v []model.TrialOffer) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNTrialOffer2farthingᚋgraphᚋmodelᚐTrialOffer(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNTrialOfferConnection2farthingᚋgraphᚋmodelᚐTrialOfferConnection(ctx context.Context, sel ast.SelectionSet, v model.TrialOfferConnection) graphql.Marshaler {
+	return ec._TrialOfferConnection(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNTrialOfferEdge2farthingᚋgraphᚋmodelᚐTrialOfferEdge(ctx context.Context, sel ast.SelectionSet, v model.TrialOfferEdge) graphql.Marshaler {
+	return ec._TrialOfferEdge(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNTrialOfferEdge2ᚕfarthingᚋgraphᚋmodelᚐTrialOfferEdgeᚄ(ctx context.Context, sel ast.SelectionSet, v []model.TrialOfferEdge) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNTrialOfferEdge2farthingᚋgraphᚋmodelᚐTrialOfferEdge(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) unmarshalNUpdateBundleInput2farthingᚋgraphᚋmodelᚐUpdateBundleInput(ctx context.Context, v any) (model.UpdateBundleInput, error) {
+	res, err := ec.unmarshalInputUpdateBundleInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNUpdateBundlePayload2farthingᚋgraphᚋmodelᚐUpdateBundlePayload(ctx context.Context, sel ast.SelectionSet, v model.UpdateBundlePayload) graphql.Marshaler {
+	return ec._UpdateBundlePayload(ctx, sel, &v)
+}
+
+func (ec *executionContext) unmarshalNUpdateCouponInput2farthingᚋgraphᚋmodelᚐUpdateCouponInput(ctx context.Context, v any) (model.UpdateCouponInput, error) {
+	res, err := ec.unmarshalInputUpdateCouponInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNUpdateCouponPayload2farthingᚋgraphᚋmodelᚐUpdateCouponPayload(ctx context.Context, sel ast.SelectionSet, v model.UpdateCouponPayload) graphql.Marshaler {
+	return ec._UpdateCouponPayload(ctx, sel, &v)
+}
+
+func (ec *executionContext) unmarshalNUpdateFlashSaleInput2farthingᚋgraphᚋmodelᚐUpdateFlashSaleInput(ctx context.Context, v any) (model.UpdateFlashSaleInput, error) {
+	res, err := ec.unmarshalInputUpdateFlashSaleInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNUpdateFlashSalePayload2farthingᚋgraphᚋmodelᚐUpdateFlashSalePayload(ctx context.Context, sel ast.SelectionSet, v model.UpdateFlashSalePayload) graphql.Marshaler {
+	return ec._UpdateFlashSalePayload(ctx, sel, &v)
+}
+
 func (ec *executionContext) unmarshalNUpdateProductInput2farthingᚋgraphᚋmodelᚐUpdateProductInput(ctx context.Context, v any) (model.UpdateProductInput, error) {
 	res, err := ec.unmarshalInputUpdateProductInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -16409,6 +38110,33 @@ func (ec *executionContext) unmarshalNUpdateProductInput2farthingᚋgraphᚋmode
 
 func (ec *executionContext) marshalNUpdateProductPayload2farthingᚋgraphᚋmodelᚐUpdateProductPayload(ctx context.Context, sel ast.SelectionSet, v model.UpdateProductPayload) graphql.Marshaler {
 	return ec._UpdateProductPayload(ctx, sel, &v)
+}
+
+func (ec *executionContext) unmarshalNUpdateTierPlanInput2farthingᚋgraphᚋmodelᚐUpdateTierPlanInput(ctx context.Context, v any) (model.UpdateTierPlanInput, error) {
+	res, err := ec.unmarshalInputUpdateTierPlanInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNUpdateTierPlanPayload2farthingᚋgraphᚋmodelᚐUpdateTierPlanPayload(ctx context.Context, sel ast.SelectionSet, v model.UpdateTierPlanPayload) graphql.Marshaler {
+	return ec._UpdateTierPlanPayload(ctx, sel, &v)
+}
+
+func (ec *executionContext) unmarshalNUpdateTrialOfferInput2farthingᚋgraphᚋmodelᚐUpdateTrialOfferInput(ctx context.Context, v any) (model.UpdateTrialOfferInput, error) {
+	res, err := ec.unmarshalInputUpdateTrialOfferInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNUpdateTrialOfferPayload2farthingᚋgraphᚋmodelᚐUpdateTrialOfferPayload(ctx context.Context, sel ast.SelectionSet, v model.UpdateTrialOfferPayload) graphql.Marshaler {
+	return ec._UpdateTrialOfferPayload(ctx, sel, &v)
+}
+
+func (ec *executionContext) unmarshalNUseEntitlementInput2farthingᚋgraphᚋmodelᚐUseEntitlementInput(ctx context.Context, v any) (model.UseEntitlementInput, error) {
+	res, err := ec.unmarshalInputUseEntitlementInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNUseEntitlementPayload2farthingᚋgraphᚋmodelᚐUseEntitlementPayload(ctx context.Context, sel ast.SelectionSet, v model.UseEntitlementPayload) graphql.Marshaler {
+	return ec._UseEntitlementPayload(ctx, sel, &v)
 }
 
 func (ec *executionContext) marshalNUserError2farthingᚋgraphᚋmodelᚐUserError(ctx context.Context, sel ast.SelectionSet, v model.UserError) graphql.Marshaler {
@@ -16476,6 +38204,46 @@ func (ec *executionContext) marshalNWalletOrigin2ᚕfarthingᚋgraphᚋmodelᚐW
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNWalletOrigin2farthingᚋgraphᚋmodelᚐWalletOrigin(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) unmarshalNWeekday2farthingᚋgraphᚋmodelᚐWeekday(ctx context.Context, v any) (model.Weekday, error) {
+	var res model.Weekday
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNWeekday2farthingᚋgraphᚋmodelᚐWeekday(ctx context.Context, sel ast.SelectionSet, v model.Weekday) graphql.Marshaler {
+	return v
+}
+
+func (ec *executionContext) unmarshalNWeekday2ᚕfarthingᚋgraphᚋmodelᚐWeekdayᚄ(ctx context.Context, v any) ([]model.Weekday, error) {
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]model.Weekday, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = ec.unmarshalNWeekday2farthingᚋgraphᚋmodelᚐWeekday(ctx, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func (ec *executionContext) marshalNWeekday2ᚕfarthingᚋgraphᚋmodelᚐWeekdayᚄ(ctx context.Context, sel ast.SelectionSet, v []model.Weekday) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNWeekday2farthingᚋgraphᚋmodelᚐWeekday(ctx, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -16627,6 +38395,30 @@ func (ec *executionContext) marshalN__TypeKind2string(ctx context.Context, sel a
 	return res
 }
 
+func (ec *executionContext) unmarshalOArchiveOfferInput2ᚖfarthingᚋgraphᚋmodelᚐArchiveOfferInput(ctx context.Context, v any) (*model.ArchiveOfferInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputArchiveOfferInput(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalOArchiveProductInput2ᚖfarthingᚋgraphᚋmodelᚐArchiveProductInput(ctx context.Context, v any) (*model.ArchiveProductInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputArchiveProductInput(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalOAuditFilter2ᚖfarthingᚋgraphᚋmodelᚐAuditFilter(ctx context.Context, v any) (*model.AuditFilter, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputAuditFilter(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
 func (ec *executionContext) unmarshalOBoolean2bool(ctx context.Context, v any) (bool, error) {
 	res, err := graphql.UnmarshalBoolean(v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -16655,6 +38447,85 @@ func (ec *executionContext) marshalOBoolean2ᚖbool(ctx context.Context, sel ast
 	_ = ctx
 	res := graphql.MarshalBoolean(*v)
 	return res
+}
+
+func (ec *executionContext) marshalOBundle2ᚖfarthingᚋgraphᚋmodelᚐBundle(ctx context.Context, sel ast.SelectionSet, v *model.Bundle) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._Bundle(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalOBundleComponentInput2ᚕfarthingᚋgraphᚋmodelᚐBundleComponentInputᚄ(ctx context.Context, v any) ([]model.BundleComponentInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]model.BundleComponentInput, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = ec.unmarshalNBundleComponentInput2farthingᚋgraphᚋmodelᚐBundleComponentInput(ctx, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func (ec *executionContext) marshalOCoupon2ᚖfarthingᚋgraphᚋmodelᚐCoupon(ctx context.Context, sel ast.SelectionSet, v *model.Coupon) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._Coupon(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalOCreateBundleInput2ᚖfarthingᚋgraphᚋmodelᚐCreateBundleInput(ctx context.Context, v any) (*model.CreateBundleInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputCreateBundleInput(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalOCreateCouponInput2ᚖfarthingᚋgraphᚋmodelᚐCreateCouponInput(ctx context.Context, v any) (*model.CreateCouponInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputCreateCouponInput(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalOCreateFlashSaleInput2ᚖfarthingᚋgraphᚋmodelᚐCreateFlashSaleInput(ctx context.Context, v any) (*model.CreateFlashSaleInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputCreateFlashSaleInput(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalOCreateProductInput2ᚖfarthingᚋgraphᚋmodelᚐCreateProductInput(ctx context.Context, v any) (*model.CreateProductInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputCreateProductInput(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalOCreateTierPlanInput2ᚖfarthingᚋgraphᚋmodelᚐCreateTierPlanInput(ctx context.Context, v any) (*model.CreateTierPlanInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputCreateTierPlanInput(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalOCreateTrialOfferInput2ᚖfarthingᚋgraphᚋmodelᚐCreateTrialOfferInput(ctx context.Context, v any) (*model.CreateTrialOfferInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputCreateTrialOfferInput(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) unmarshalOCurrencyCode2ᚖfarthingᚋinternalᚋmoneyᚐCode(ctx context.Context, v any) (*money.Code, error) {
@@ -16691,11 +38562,78 @@ func (ec *executionContext) marshalODecimal2ᚖfarthingᚋgraphᚋmodelᚐDecima
 	return v
 }
 
+func (ec *executionContext) unmarshalOEndFlashSaleInput2ᚖfarthingᚋgraphᚋmodelᚐEndFlashSaleInput(ctx context.Context, v any) (*model.EndFlashSaleInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputEndFlashSaleInput(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
 func (ec *executionContext) marshalOEntitlement2ᚖfarthingᚋgraphᚋmodelᚐEntitlement(ctx context.Context, sel ast.SelectionSet, v *model.Entitlement) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
 	return ec._Entitlement(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalOFlashSale2ᚖfarthingᚋgraphᚋmodelᚐFlashSale(ctx context.Context, sel ast.SelectionSet, v *model.FlashSale) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._FlashSale(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalOFlashSaleKind2ᚖfarthingᚋgraphᚋmodelᚐFlashSaleKind(ctx context.Context, v any) (*model.FlashSaleKind, error) {
+	if v == nil {
+		return nil, nil
+	}
+	var res = new(model.FlashSaleKind)
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOFlashSaleKind2ᚖfarthingᚋgraphᚋmodelᚐFlashSaleKind(ctx context.Context, sel ast.SelectionSet, v *model.FlashSaleKind) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return v
+}
+
+func (ec *executionContext) unmarshalOFlashSaleStatus2ᚕfarthingᚋgraphᚋmodelᚐFlashSaleStatusᚄ(ctx context.Context, v any) ([]model.FlashSaleStatus, error) {
+	if v == nil {
+		return nil, nil
+	}
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]model.FlashSaleStatus, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = ec.unmarshalNFlashSaleStatus2farthingᚋgraphᚋmodelᚐFlashSaleStatus(ctx, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func (ec *executionContext) marshalOFlashSaleStatus2ᚕfarthingᚋgraphᚋmodelᚐFlashSaleStatusᚄ(ctx context.Context, sel ast.SelectionSet, v []model.FlashSaleStatus) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNFlashSaleStatus2farthingᚋgraphᚋmodelᚐFlashSaleStatus(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
 }
 
 func (ec *executionContext) unmarshalOID2ᚖstring(ctx context.Context, v any) (*string, error) {
@@ -16732,6 +38670,40 @@ func (ec *executionContext) marshalOInt2ᚖint(ctx context.Context, sel ast.Sele
 	_ = ctx
 	res := graphql.MarshalInt(*v)
 	return res
+}
+
+func (ec *executionContext) unmarshalOInt2ᚖint64(ctx context.Context, v any) (*int64, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := graphql.UnmarshalInt64(v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOInt2ᚖint64(ctx context.Context, sel ast.SelectionSet, v *int64) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	_ = sel
+	_ = ctx
+	res := graphql.MarshalInt64(*v)
+	return res
+}
+
+func (ec *executionContext) unmarshalOJSON2farthingᚋgraphᚋmodelᚐJSON(ctx context.Context, v any) (model.JSON, error) {
+	if v == nil {
+		return nil, nil
+	}
+	var res model.JSON
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOJSON2farthingᚋgraphᚋmodelᚐJSON(ctx context.Context, sel ast.SelectionSet, v model.JSON) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return v
 }
 
 func (ec *executionContext) unmarshalOLanguageTag2ᚕstringᚄ(ctx context.Context, v any) ([]string, error) {
@@ -16798,6 +38770,74 @@ func (ec *executionContext) marshalONode2farthingᚋgraphᚋmodelᚐNode(ctx con
 		return graphql.Null
 	}
 	return ec._Node(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalOOfferFilter2ᚖfarthingᚋgraphᚋmodelᚐOfferFilter(ctx context.Context, v any) (*model.OfferFilter, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputOfferFilter(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalOOfferScopeInput2ᚖfarthingᚋgraphᚋmodelᚐOfferScopeInput(ctx context.Context, v any) (*model.OfferScopeInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputOfferScopeInput(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalOOfferStatus2ᚕfarthingᚋgraphᚋmodelᚐOfferStatusᚄ(ctx context.Context, v any) ([]model.OfferStatus, error) {
+	if v == nil {
+		return nil, nil
+	}
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]model.OfferStatus, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = ec.unmarshalNOfferStatus2farthingᚋgraphᚋmodelᚐOfferStatus(ctx, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func (ec *executionContext) marshalOOfferStatus2ᚕfarthingᚋgraphᚋmodelᚐOfferStatusᚄ(ctx context.Context, sel ast.SelectionSet, v []model.OfferStatus) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNOfferStatus2farthingᚋgraphᚋmodelᚐOfferStatus(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) unmarshalOOfferStatus2ᚖfarthingᚋgraphᚋmodelᚐOfferStatus(ctx context.Context, v any) (*model.OfferStatus, error) {
+	if v == nil {
+		return nil, nil
+	}
+	var res = new(model.OfferStatus)
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOOfferStatus2ᚖfarthingᚋgraphᚋmodelᚐOfferStatus(ctx context.Context, sel ast.SelectionSet, v *model.OfferStatus) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return v
 }
 
 func (ec *executionContext) marshalOPrice2ᚖfarthingᚋgraphᚋmodelᚐPrice(ctx context.Context, sel ast.SelectionSet, v *model.Price) graphql.Marshaler {
@@ -16958,11 +38998,33 @@ func (ec *executionContext) marshalOPurchaseRewards2ᚖfarthingᚋgraphᚋmodel�
 	return ec._PurchaseRewards(ctx, sel, v)
 }
 
+func (ec *executionContext) marshalORecurrence2ᚖfarthingᚋgraphᚋmodelᚐRecurrence(ctx context.Context, sel ast.SelectionSet, v *model.Recurrence) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._Recurrence(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalORecurrenceInput2ᚖfarthingᚋgraphᚋmodelᚐRecurrenceInput(ctx context.Context, v any) (*model.RecurrenceInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputRecurrenceInput(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
 func (ec *executionContext) marshalORewardPreview2ᚖfarthingᚋgraphᚋmodelᚐRewardPreview(ctx context.Context, sel ast.SelectionSet, v *model.RewardPreview) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
 	return ec._RewardPreview(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalOSaleWindow2ᚖfarthingᚋgraphᚋmodelᚐSaleWindow(ctx context.Context, sel ast.SelectionSet, v *model.SaleWindow) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._SaleWindow(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalOShopper2ᚖfarthingᚋgraphᚋmodelᚐShopper(ctx context.Context, sel ast.SelectionSet, v *model.Shopper) graphql.Marshaler {
@@ -17025,6 +39087,46 @@ func (ec *executionContext) marshalOString2ᚖstring(ctx context.Context, sel as
 	return res
 }
 
+func (ec *executionContext) unmarshalOTierInput2ᚕfarthingᚋgraphᚋmodelᚐTierInputᚄ(ctx context.Context, v any) ([]model.TierInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]model.TierInput, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = ec.unmarshalNTierInput2farthingᚋgraphᚋmodelᚐTierInput(ctx, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func (ec *executionContext) unmarshalOTierMode2ᚖfarthingᚋgraphᚋmodelᚐTierMode(ctx context.Context, v any) (*model.TierMode, error) {
+	if v == nil {
+		return nil, nil
+	}
+	var res = new(model.TierMode)
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOTierMode2ᚖfarthingᚋgraphᚋmodelᚐTierMode(ctx context.Context, sel ast.SelectionSet, v *model.TierMode) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return v
+}
+
+func (ec *executionContext) marshalOTierPlan2ᚖfarthingᚋgraphᚋmodelᚐTierPlan(ctx context.Context, sel ast.SelectionSet, v *model.TierPlan) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._TierPlan(ctx, sel, v)
+}
+
 func (ec *executionContext) unmarshalOTime2ᚖtimeᚐTime(ctx context.Context, v any) (*time.Time, error) {
 	if v == nil {
 		return nil, nil
@@ -17041,6 +39143,61 @@ func (ec *executionContext) marshalOTime2ᚖtimeᚐTime(ctx context.Context, sel
 	_ = ctx
 	res := model.MarshalTime(*v)
 	return res
+}
+
+func (ec *executionContext) marshalOTrialOffer2ᚖfarthingᚋgraphᚋmodelᚐTrialOffer(ctx context.Context, sel ast.SelectionSet, v *model.TrialOffer) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._TrialOffer(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalOUpdateBundleInput2ᚖfarthingᚋgraphᚋmodelᚐUpdateBundleInput(ctx context.Context, v any) (*model.UpdateBundleInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputUpdateBundleInput(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalOUpdateCouponInput2ᚖfarthingᚋgraphᚋmodelᚐUpdateCouponInput(ctx context.Context, v any) (*model.UpdateCouponInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputUpdateCouponInput(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalOUpdateFlashSaleInput2ᚖfarthingᚋgraphᚋmodelᚐUpdateFlashSaleInput(ctx context.Context, v any) (*model.UpdateFlashSaleInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputUpdateFlashSaleInput(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalOUpdateProductInput2ᚖfarthingᚋgraphᚋmodelᚐUpdateProductInput(ctx context.Context, v any) (*model.UpdateProductInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputUpdateProductInput(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalOUpdateTierPlanInput2ᚖfarthingᚋgraphᚋmodelᚐUpdateTierPlanInput(ctx context.Context, v any) (*model.UpdateTierPlanInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputUpdateTierPlanInput(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalOUpdateTrialOfferInput2ᚖfarthingᚋgraphᚋmodelᚐUpdateTrialOfferInput(ctx context.Context, v any) (*model.UpdateTrialOfferInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputUpdateTrialOfferInput(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) marshalOWallet2ᚖfarthingᚋgraphᚋmodelᚐWallet(ctx context.Context, sel ast.SelectionSet, v *model.Wallet) graphql.Marshaler {

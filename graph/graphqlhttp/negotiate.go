@@ -16,12 +16,26 @@ const (
 // says more; wildcards and a missing or empty header mean application/json, which every client understands. When neither is
 // acceptable the answer is application/json and false.
 func negotiate(accept []string) (mediaType string, ok bool) {
-	ranges := strings.Join(accept, ",")
-	if strings.TrimSpace(ranges) == "" {
+	if strings.TrimSpace(strings.Join(accept, ",")) == "" {
 		return typeJSON, true
 	}
-	var json, response preference
-	for part := range strings.SplitSeq(ranges, ",") {
+	json, response, _ := preferences(accept)
+	if response.q > json.q || response.q == json.q && response.q > 0 && response.by == exact {
+		return typeResponse, true
+	}
+	return typeJSON, json.q > 0
+}
+
+// negotiateStream says whether the answer may be an event stream, which must be named for that: whoever takes anything
+// wants an answer that ends. It is preferred when nothing else is acceptable, or is less welcome.
+func negotiateStream(accept []string) (ok, preferred bool) {
+	json, response, stream := preferences(accept)
+	return stream.q > 0, stream.q > max(json.q, response.q)
+}
+
+// preferences reads the values of the Accept header.
+func preferences(accept []string) (json, response, stream preference) {
+	for part := range strings.SplitSeq(strings.Join(accept, ","), ",") {
 		pattern, args, err := mime.ParseMediaType(part)
 		if err != nil {
 			continue
@@ -37,6 +51,8 @@ func negotiate(accept []string) (mediaType string, ok bool) {
 			json.apply(exact, q)
 		case typeResponse:
 			response.apply(exact, q)
+		case typeEventStream:
+			stream.apply(exact, q)
 		case "application/*":
 			json.apply(subtypes, q)
 			response.apply(subtypes, q)
@@ -45,10 +61,7 @@ func negotiate(accept []string) (mediaType string, ok bool) {
 			response.apply(anything, q)
 		}
 	}
-	if response.q > json.q || response.q == json.q && response.q > 0 && response.by == exact {
-		return typeResponse, true
-	}
-	return typeJSON, json.q > 0
+	return json, response, stream
 }
 
 // How closely a range of the Accept header names a media type; a closer one overrides a wider one.

@@ -40,8 +40,11 @@ func (o responder) prepare() {
 // refuse answers a request that is not well formed; the status is the same for both media types.
 func (o responder) refuse(refused *refusal) {
 	code := fault.InvalidInput
-	if refused.status == http.StatusServiceUnavailable {
+	switch refused.status {
+	case http.StatusServiceUnavailable:
 		code = fault.Overloaded
+	case http.StatusForbidden:
+		code = fault.Forbidden
 	}
 	o.write(refused.status, &graphql.Response{Errors: coded(code, refused.message)})
 }

@@ -1,5 +1,6 @@
-// Package graphqlhttp carries GraphQL queries and mutations over HTTP for a gqlgen server. It takes the place of
-// gqlgen's own POST and GET transports and promises the rules of the GraphQL over HTTP specification:
+// Package graphqlhttp carries GraphQL over HTTP for a gqlgen server. It takes the place of gqlgen's own transports.
+//
+// Transport answers queries and mutations by the rules of the GraphQL over HTTP specification:
 //
 //   - POST takes a JSON object in UTF-8, at most MaxBodyBytes long. Every other media type is refused, so a form or a
 //     script on a foreign page cannot send an operation without the browser asking first.
@@ -9,8 +10,13 @@
 //   - A request that was never executed is answered without a "data" key, with at most five errors.
 //   - Every error carries extensions.code, and a refusal of the transport repeats nothing of the request.
 //
-// Subscriptions and incremental delivery (@defer) are not carried: one request has exactly one answer. Transports for
-// event streams and WebSockets belong in front of this one; it answers whatever they leave.
+// Subscriptions need a connection that stays open. There are two, which run queries as well, and refuse mutations:
+//
+//   - Transport streams to whoever accepts text/event-stream, as the GraphQL over SSE protocol has it in its distinct
+//     connections mode. Who accepts plain answers too gets a stream for a subscription only.
+//   - WebSocket speaks graphql-transport-ws.
+//
+// Streams, which the two share, hold their limits. Incremental delivery (@defer) is not carried.
 package graphqlhttp
 
 import (
@@ -18,6 +24,7 @@ import (
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/gqlerror"
 
 	"farthing/internal/fault"
 )
@@ -29,6 +36,8 @@ const DefaultMaxBodyBytes = 64 << 10
 type Transport struct {
 	// MaxBodyBytes is the longest body of a POST and the longest query string of a GET. Zero means DefaultMaxBodyBytes.
 	MaxBodyBytes int64
+	// Streams are where event streams are counted; nil carries none.
+	Streams *Streams
 }
 
 var _ graphql.Transport = Transport{}
@@ -44,10 +53,15 @@ func (t Transport) Do(w http.ResponseWriter, r *http.Request, exec graphql.Graph
 	out := responder{w: w, mediaType: mediaType, collected: collected}
 	out.prepare()
 
-	if !acceptable {
+	streams, preferred := t.Streams != nil, false
+	if streams {
+		streams, preferred = negotiateStream(r.Header.Values("Accept"))
+	}
+	if !acceptable && !streams {
 		out.refuse(&refusal{
 			http.StatusNotAcceptable,
-			"Answers come as application/json or application/graphql-response+json; the Accept header allows neither.",
+			"Answers come as application/json or application/graphql-response+json, subscriptions as text/event-stream; " +
+				"the Accept header allows none of them.",
 		})
 		return
 	}
@@ -58,9 +72,14 @@ func (t Transport) Do(w http.ResponseWriter, r *http.Request, exec graphql.Graph
 	}
 
 	op, errs := exec.CreateOperationContext(ctx, params)
-	if len(errs) == 0 && r.Method == http.MethodGet && op.Operation.Operation != ast.Query {
+	if len(errs) == 0 && r.Method == http.MethodGet && op.Operation.Operation != ast.Query &&
+		(op.Operation.Operation != ast.Subscription || !streams) {
 		w.Header().Set("Allow", http.MethodPost)
 		out.refuse(&refusal{http.StatusMethodNotAllowed, "GET is for queries; send this operation with POST."})
+		return
+	}
+	if preferred || streams && len(errs) == 0 && op.Operation.Operation == ast.Subscription {
+		t.stream(out, r, exec, op, errs)
 		return
 	}
 	if len(errs) == 0 && op.Operation.Operation == ast.Subscription {
@@ -80,4 +99,29 @@ func (t Transport) Do(w http.ResponseWriter, r *http.Request, exec graphql.Graph
 		return
 	}
 	out.send(resp)
+}
+
+// stream answers an operation, or its errors, with an event stream.
+func (t Transport) stream(out responder, r *http.Request, exec graphql.GraphExecutor, op *graphql.OperationContext, errs gqlerror.List) {
+	leave, refused := t.Streams.admit(r)
+	if refused != nil {
+		turnAway(out, refused)
+		return
+	}
+	defer leave()
+	events := newEventStream(t.Streams, out.w)
+	if len(errs) == 0 && op.Operation.Operation == ast.Mutation {
+		errs = noMutations()
+	}
+	if len(errs) > 0 {
+		events.refuse(r.Context(), exec, op, errs)
+		return
+	}
+	end, refused := t.Streams.begin()
+	if refused != nil {
+		turnAway(out, refused)
+		return
+	}
+	defer end()
+	events.run(r.Context(), exec, op)
 }

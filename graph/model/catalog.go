@@ -14,7 +14,7 @@ import (
 	"farthing/internal/page"
 )
 
-// Product shows a product, whose prices have been read with it.
+// Product shows a product, whose prices have been read with it. What it costs a viewer is a resolver's.
 type Product struct {
 	*ent.Product
 	currencies *money.Currencies
@@ -59,25 +59,6 @@ func (p Product) Media() []Media {
 	list := make([]Media, len(p.Product.Media))
 	for i, m := range p.Product.Media {
 		list[i] = Media{Kind: MediaKind(m.Kind), URL: m.URL, Alt: m.Alt}
-	}
-	return list
-}
-
-// Price is what it costs now; nil in a currency it is not sold in.
-func (p Product) Price(currency money.Code) *Price {
-	amount, sold := catalog.PriceIn(p.Product, currency)
-	if !sold {
-		return nil
-	}
-	list := NewMoney(p.currencies.Of(currency), amount)
-	return &Price{List: list, Current: list}
-}
-
-// Prices are what it costs in every currency it is sold in.
-func (p Product) Prices() []Price {
-	list := make([]Price, 0, len(p.Edges.Prices))
-	for _, price := range p.Edges.Prices {
-		list = append(list, *p.Price(price.Currency))
 	}
 	return list
 }
@@ -134,11 +115,11 @@ func Prices(input []PriceInput) []catalog.Price {
 	return list
 }
 
-// PriceFaults are the amounts among the prices of an input that cannot be read.
-func PriceFaults(input []PriceInput) fault.List {
+// PriceFaults are the amounts among the prices of an input that cannot be read. The path is that of the list.
+func PriceFaults(path string, input []PriceInput) fault.List {
 	var faults fault.List
 	for i, price := range input {
-		faults.AddIf(price.Amount.Fault("prices." + strconv.Itoa(i) + ".amount"))
+		faults.AddIf(price.Amount.Fault(path + "." + strconv.Itoa(i) + ".amount"))
 	}
 	return faults
 }
@@ -152,10 +133,11 @@ func MediaLinks(input []MediaInput) []schema.Media {
 	return list
 }
 
-// orNil gives nil for an empty text.
-func orNil(text string) *string {
-	if text == "" {
+// orNil gives nil for an empty text, and for no number.
+func orNil[T comparable](value T) *T {
+	var zero T
+	if value == zero {
 		return nil
 	}
-	return &text
+	return &value
 }

@@ -2,21 +2,36 @@ package model
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"farthing/ent"
+	"farthing/ent/entitlement"
 	"farthing/ent/schema"
 	"farthing/internal/catalog"
 	"farthing/internal/checkout"
+	held "farthing/internal/entitlement"
 	"farthing/internal/guard"
 	"farthing/internal/id"
 	"farthing/internal/money"
 	"farthing/internal/page"
+	"farthing/internal/pricing"
 	"farthing/internal/rewards"
 )
 
 // Entitlement shows what a shopper may use. The product is fetched when asked for.
-type Entitlement struct{ *ent.Entitlement }
+type Entitlement struct {
+	*ent.Entitlement
+	at time.Time
+}
+
+// NewEntitlement shows what a shopper may use at an instant; nil for nothing.
+func NewEntitlement(e *ent.Entitlement, at time.Time) *Entitlement {
+	if e == nil {
+		return nil
+	}
+	return &Entitlement{Entitlement: e, at: at}
+}
 
 // IsNode marks a thing that has an id.
 func (Entitlement) IsNode() {}
@@ -24,11 +39,21 @@ func (Entitlement) IsNode() {}
 // ID is the entitlement's id on the outside.
 func (e Entitlement) ID() string { return id.Encode(id.Entitlement, e.Entitlement.ID) }
 
-// Kind is the product's kind when it was bought.
-func (e Entitlement) Kind() ProductKind { return ProductKind(e.Entitlement.Kind) }
+// Kind is the product's kind when it was bought: what is tried is durable.
+func (e Entitlement) Kind() ProductKind {
+	if e.Trial() {
+		return ProductKindDurable
+	}
+	return ProductKind(e.Entitlement.Kind)
+}
+
+// Trial says whether it is a trial.
+func (e Entitlement) Trial() bool { return e.Entitlement.Kind == entitlement.KindTRIAL }
 
 // Status says whether it may be used.
-func (e Entitlement) Status() EntitlementStatus { return EntitlementStatus(e.Entitlement.Status) }
+func (e Entitlement) Status() EntitlementStatus {
+	return EntitlementStatus(held.StatusAt(e.Entitlement, e.at))
+}
 
 // PurchaseID is the purchase that gave it.
 func (e Entitlement) PurchaseID() string { return id.Encode(id.Purchase, e.Entitlement.PurchaseID) }
@@ -45,9 +70,11 @@ type EntitlementEdge struct {
 }
 
 // NewEntitlements shows a page of entitlements.
-func NewEntitlements(p page.Page[*ent.Entitlement], count func(context.Context) (int, error)) EntitlementConnection {
+func NewEntitlements(
+	p page.Page[*ent.Entitlement], count func(context.Context) (int, error), at time.Time,
+) EntitlementConnection {
 	return EntitlementConnection{connect(p, count,
-		func(row *ent.Entitlement) Entitlement { return Entitlement{row} },
+		func(row *ent.Entitlement) Entitlement { return *NewEntitlement(row, at) },
 		func(cursor string, node Entitlement) EntitlementEdge { return EntitlementEdge{cursor, node} },
 	)}
 }
@@ -56,11 +83,12 @@ func NewEntitlements(p page.Page[*ent.Entitlement], count func(context.Context) 
 type Purchase struct {
 	*ent.Purchase
 	currency money.Currency
+	at       time.Time
 }
 
-// NewPurchase shows a purchase.
-func NewPurchase(p *ent.Purchase, currencies *money.Currencies) Purchase {
-	return Purchase{Purchase: p, currency: currencies.Of(p.Currency)}
+// NewPurchase shows a purchase, and what may be done at an instant with what it gave.
+func NewPurchase(p *ent.Purchase, currencies *money.Currencies, at time.Time) Purchase {
+	return Purchase{Purchase: p, currency: currencies.Of(p.Currency), at: at}
 }
 
 // IsNode marks a thing that has an id.
@@ -94,7 +122,7 @@ func (p Purchase) PointsEarned() Money { return NewPoints(p.Points) }
 func (p Purchase) Entitlements() []Entitlement {
 	list := make([]Entitlement, len(p.Edges.Entitlements))
 	for i, e := range p.Edges.Entitlements {
-		list[i] = Entitlement{e}
+		list[i] = *NewEntitlement(e, p.at)
 	}
 	return list
 }
@@ -107,11 +135,16 @@ type PurchaseLine struct {
 
 // Name is what it was called then, in the best of the wanted languages.
 func (l PurchaseLine) Name(languages []string) string {
-	then := &ent.Product{Language: l.Language, Texts: make(map[string]schema.Text, len(l.Names))}
-	for tag, name := range l.Names {
-		then.Texts[tag] = schema.Text{Name: name}
+	return catalog.Best(l.Language, named(l.Names), languages).Name
+}
+
+// named are texts that have kept nothing but the names.
+func named(names map[string]string) map[string]schema.Text {
+	texts := make(map[string]schema.Text, len(names))
+	for tag, name := range names {
+		texts[tag] = schema.Text{Name: name}
 	}
-	return catalog.TextIn(then, languages).Name
+	return texts
 }
 
 // Kind is the product's kind then.
@@ -126,6 +159,19 @@ func (l PurchaseLine) ListPrice() Money { return NewMoney(l.currency, l.Subtotal
 // Total is what was charged for the line.
 func (l PurchaseLine) Total() Money { return NewMoney(l.currency, l.PurchaseLine.Total) }
 
+// Adjustments are why it cost less than the list price.
+func (l PurchaseLine) Adjustments() []PriceAdjustment {
+	list := make([]PriceAdjustment, len(l.Edges.Adjustments))
+	for i, a := range l.Edges.Adjustments {
+		kind := pricing.AdjustmentKind(a.Kind)
+		list[i] = PriceAdjustment{
+			offerLabel: offerLabel{kind, a.SourceID, a.Language, named(a.Names)},
+			Amount:     NewMoney(l.currency, a.Amount), UnitsApplied: a.Units,
+		}
+	}
+	return list
+}
+
 // PurchaseConnection is a page of purchases.
 type PurchaseConnection struct {
 	connection[PurchaseEdge, Purchase]
@@ -139,10 +185,10 @@ type PurchaseEdge struct {
 
 // NewPurchases shows a page of purchases.
 func NewPurchases(
-	p page.Page[*ent.Purchase], count func(context.Context) (int, error), currencies *money.Currencies,
+	p page.Page[*ent.Purchase], count func(context.Context) (int, error), currencies *money.Currencies, at time.Time,
 ) PurchaseConnection {
 	return PurchaseConnection{connect(p, count,
-		func(row *ent.Purchase) Purchase { return NewPurchase(row, currencies) },
+		func(row *ent.Purchase) Purchase { return NewPurchase(row, currencies, at) },
 		func(cursor string, node Purchase) PurchaseEdge { return PurchaseEdge{cursor, node} },
 	)}
 }
@@ -164,14 +210,43 @@ func (q Quote) Lines() []QuoteLine {
 	lines := make([]QuoteLine, len(q.Quote.Lines))
 	for i, line := range q.Quote.Lines {
 		lines[i] = QuoteLine{
-			Item:      NewProduct(line.Product, q.currencies),
-			Quantity:  line.Quantity,
-			UnitPrice: NewMoney(q.Currency, line.UnitPrice),
-			ListPrice: NewMoney(q.Currency, line.Subtotal),
-			Total:     NewMoney(q.Currency, line.Total),
+			Item:        q.item(line.Subject),
+			Quantity:    line.Quantity,
+			UnitPrice:   NewMoney(q.Currency, line.Subtotal/money.Amount(line.Quantity)),
+			ListPrice:   NewMoney(q.Currency, line.Subtotal),
+			Total:       NewMoney(q.Currency, line.Total),
+			Adjustments: newAdjustments(q.Quote, ofAll(line.Parts)),
+			Parts:       q.parts(line.Parts),
+			LeftOut:     NewLeftOut(line.LeftOut),
 		}
 	}
 	return lines
+}
+
+// item is what a line is about.
+func (q Quote) item(of pricing.Subject) Purchasable {
+	switch of.Kind {
+	case pricing.OfBundle:
+		return NewBundle(q.Board().Bundles[of.ID], q.currencies, q.At)
+	case pricing.OfTrial:
+		return NewTrialOffer(q.Board().Trials[of.ID], q.At)
+	default:
+		return NewProduct(q.Product(of.ID), q.currencies)
+	}
+}
+
+func (q Quote) parts(parts []pricing.Part) []QuotePart {
+	list := make([]QuotePart, len(parts))
+	for i, part := range parts {
+		list[i] = QuotePart{
+			Product:     NewProduct(q.Product(part.Product), q.currencies),
+			Quantity:    part.Quantity,
+			ListPrice:   NewMoney(q.Currency, part.Subtotal),
+			Total:       NewMoney(q.Currency, part.Total),
+			Adjustments: newAdjustments(q.Quote, part.Adjustments),
+		}
+	}
+	return list
 }
 
 // QuoteLine is one item of a quote.
@@ -179,6 +254,28 @@ type QuoteLine struct {
 	Item                        Purchasable
 	Quantity                    int64
 	UnitPrice, ListPrice, Total Money
+	Adjustments                 []PriceAdjustment
+	Parts                       []QuotePart
+	LeftOut                     []LeftOut
+}
+
+// QuotePart is one product in a line of a quote.
+type QuotePart struct {
+	Product          Product
+	Quantity         int64
+	ListPrice, Total Money
+	Adjustments      []PriceAdjustment
+}
+
+// NotApplied are offers that do not lower the price.
+func (q Quote) NotApplied() []OfferNotApplied {
+	list := newNotApplied(q.Quote, q.Quote.NotApplied)
+	for i, n := range q.Quote.NotApplied {
+		if n.Path != "" {
+			list[i].Path = strings.Split(n.Path, ".")
+		}
+	}
+	return list
 }
 
 // Subtotal is the sum of the list prices.

@@ -42,10 +42,44 @@ type AdjustWalletPayload struct {
 	Errors []UserError `json:"errors"`
 }
 
+// The bundle as it is now, or why it was not archived.
+type ArchiveBundlePayload struct {
+	// The bundle as it is now; null when it was not archived.
+	Bundle *Bundle `json:"bundle,omitempty"`
+	// Why it was not archived; empty when it was.
+	Errors []UserError `json:"errors"`
+}
+
+// The coupon as it is now, or why it was not archived.
+type ArchiveCouponPayload struct {
+	// The coupon as it is now; null when it was not archived.
+	Coupon *Coupon `json:"coupon,omitempty"`
+	// Why it was not archived; empty when it was.
+	Errors []UserError `json:"errors"`
+}
+
+// The flash sale as it is now, or why it was not archived.
+type ArchiveFlashSalePayload struct {
+	// The flash sale as it is now; null when it was not archived.
+	FlashSale *FlashSale `json:"flashSale,omitempty"`
+	// Why it was not archived; empty when it was.
+	Errors []UserError `json:"errors"`
+}
+
+// Which offer to put away.
+type ArchiveOfferInput struct {
+	// The offer.
+	ID string `json:"id"`
+	// The version that was read: with another one the answer is CONFLICT.
+	ExpectedVersion graphql.Omittable[*int] `json:"expectedVersion,omitempty"`
+}
+
 // Which product to take off sale.
 type ArchiveProductInput struct {
 	// The product, prd_….
 	ID string `json:"id"`
+	// The version that was read: with another one the answer is CONFLICT.
+	ExpectedVersion graphql.Omittable[*int] `json:"expectedVersion,omitempty"`
 }
 
 // The product as it is now, or why it was not archived.
@@ -54,6 +88,36 @@ type ArchiveProductPayload struct {
 	Product *Product `json:"product,omitempty"`
 	// Why it was not archived; empty when it was.
 	Errors []UserError `json:"errors"`
+}
+
+// The tier plan as it is now, or why it was not archived.
+type ArchiveTierPlanPayload struct {
+	// The tier plan as it is now; null when it was not archived.
+	TierPlan *TierPlan `json:"tierPlan,omitempty"`
+	// Why it was not archived; empty when it was.
+	Errors []UserError `json:"errors"`
+}
+
+// The trial offer as it is now, or why it was not archived.
+type ArchiveTrialOfferPayload struct {
+	// The trial offer as it is now; null when it was not archived.
+	TrialOffer *TrialOffer `json:"trialOffer,omitempty"`
+	// Why it was not archived; empty when it was.
+	Errors []UserError `json:"errors"`
+}
+
+// Which changes to list. What is given must all hold.
+type AuditFilter struct {
+	// Changes of this thing: prd_…, bdl_…, trl_…, sal_…, tir_…, cpn_…, wal_….
+	TargetID graphql.Omittable[*string] `json:"targetId,omitempty"`
+	// Made by this subject.
+	Actor graphql.Omittable[*string] `json:"actor,omitempty"`
+	// Made by this mutation: updateProduct.
+	Action graphql.Omittable[*string] `json:"action,omitempty"`
+	// Made at this instant or later.
+	From graphql.Omittable[*time.Time] `json:"from,omitempty"`
+	// Made before this instant.
+	Until graphql.Omittable[*time.Time] `json:"until,omitempty"`
 }
 
 // Something to be proud of.
@@ -68,10 +132,40 @@ type Badge struct {
 
 // One item of a basket. The same id twice is the same as once with the quantities added; a durable good counts once.
 type BasketItemInput struct {
-	// What to buy: a product.
+	// What to buy: a product, a bundle or a trial offer.
 	ID string `json:"id"`
-	// 1 to 9,999; 1 for a durable good.
+	// 1 to 9,999; 1 for a durable good, a bundle with one in it, and a trial.
 	Quantity int `json:"quantity"`
+	// Of a bundle to choose from, the products that are chosen.
+	Choices []string `json:"choices"`
+}
+
+// A thing in a bundle: give one of productId and bundleId.
+type BundleComponentInput struct {
+	// A product, prd_….
+	ProductID graphql.Omittable[*string] `json:"productId,omitempty"`
+	// A bundle with all that is in it, bdl_…. Not one to choose from, and not in a bundle to choose from.
+	BundleID graphql.Omittable[*string] `json:"bundleId,omitempty"`
+	// 1 to 9,999; 1 for a durable product.
+	Quantity int `json:"quantity"`
+}
+
+// Many changes at once.
+type ChangeOffersInput struct {
+	// What to do when one of them is refused.
+	ErrorPolicy ErrorPolicy `json:"errorPolicy"`
+	// 1 to 100 changes, made in their order.
+	Changes []OfferChangeInput `json:"changes"`
+}
+
+// What became of many changes.
+type ChangeOffersPayload struct {
+	// One result for each change, in their order. With REJECT_ALL, and any of them refused, all of them are null.
+	Results []OfferChangeResult `json:"results"`
+	// How many changes were made.
+	Changed int `json:"changed"`
+	// Why changes were refused; the paths begin with changes and the position.
+	Errors []UserError `json:"errors"`
 }
 
 // A basket to buy, and the total that was shown for it.
@@ -82,6 +176,8 @@ type CheckoutInput struct {
 	Currency money.Code `json:"currency"`
 	// 1 to 50 items.
 	Items []BasketItemInput `json:"items"`
+	// The code of a coupon, if there is one.
+	CouponCode graphql.Omittable[*string] `json:"couponCode,omitempty"`
 	// The total that the client has shown. With any other total the answer is PRICE_CHANGED and nothing is charged.
 	ExpectedTotal Decimal `json:"expectedTotal"`
 }
@@ -99,6 +195,108 @@ type CheckoutPayload struct {
 	// How many more checkouts the limiter lets through.
 	RateLimit RateLimitStatus `json:"rateLimit"`
 	// Why nothing was bought; empty when there is a purchase.
+	Errors []UserError `json:"errors"`
+}
+
+// A new bundle.
+type CreateBundleInput struct {
+	// 1 to 20 languages, each once. The first is the offer's own language.
+	Texts []ProductTextInput `json:"texts"`
+	// ACTIVE lets it count in its window.
+	Status OfferStatus `json:"status"`
+	// How its price is made. It cannot be changed afterwards.
+	Kind BundleKind `json:"kind"`
+	// Lower-case letters, digits and single hyphens, up to 100 characters. Made from the name when it is left out.
+	Slug graphql.Omittable[*string] `json:"slug,omitempty"`
+	// 1 to 100 components, each once.
+	Components []BundleComponentInput `json:"components"`
+	// What is taken off, more than 0 and up to 100, with at most 2 decimals. For PERCENTAGE; for CHOOSE instead of prices.
+	PercentOff graphql.Omittable[*Decimal] `json:"percentOff,omitempty"`
+	// What all of it, or any so many of it, costs. For FIXED; for CHOOSE instead of percentOff.
+	Prices []PriceInput `json:"prices"`
+	// How many of its components a CHOOSE takes, fewer than there are.
+	Choose graphql.Omittable[*int] `json:"choose,omitempty"`
+	// First instant on offer; left out for no beginning.
+	PublishFrom graphql.Omittable[*time.Time] `json:"publishFrom,omitempty"`
+	// After publishFrom; left out for no end.
+	PublishUntil graphql.Omittable[*time.Time] `json:"publishUntil,omitempty"`
+}
+
+// The bundle, or why there is none.
+type CreateBundlePayload struct {
+	// The new bundle; null when there is none.
+	Bundle *Bundle `json:"bundle,omitempty"`
+	// Why there is none; empty when there is one.
+	Errors []UserError `json:"errors"`
+}
+
+// A new coupon.
+type CreateCouponInput struct {
+	// 1 to 20 languages, each once. The first is the offer's own language.
+	Texts []ProductTextInput `json:"texts"`
+	// ACTIVE lets it count in its window.
+	Status OfferStatus `json:"status"`
+	// 6 to 64 letters, digits, hyphens and underscores; case does not matter. Unique. Kept as a hash alone.
+	Code string `json:"code"`
+	// How it lowers a price.
+	Kind CouponKind `json:"kind"`
+	// What is taken off, more than 0 and up to 100, with at most 2 decimals. For PERCENTAGE.
+	PercentOff graphql.Omittable[*Decimal] `json:"percentOff,omitempty"`
+	// What is taken off, more than 0. For AMOUNT.
+	Amounts []PriceInput `json:"amounts"`
+	// What it is for; everything when it is left out.
+	Scope graphql.Omittable[*OfferScopeInput] `json:"scope,omitempty"`
+	// Whether it is taken off what other offers leave.
+	Combines bool `json:"combines"`
+	// First instant at which it counts; now when it is left out.
+	StartsAt graphql.Omittable[*time.Time] `json:"startsAt,omitempty"`
+	// After startsAt; left out for no end.
+	EndsAt graphql.Omittable[*time.Time] `json:"endsAt,omitempty"`
+	// How many purchases may use it, from 1; left out for any number.
+	Stock graphql.Omittable[*int] `json:"stock,omitempty"`
+	// How many purchases of one shopper may use it, from 1; left out for any number.
+	PerShopper graphql.Omittable[*int] `json:"perShopper,omitempty"`
+}
+
+// The coupon, or why there is none.
+type CreateCouponPayload struct {
+	// The new coupon; null when there is none.
+	Coupon *Coupon `json:"coupon,omitempty"`
+	// Why there is none; empty when there is one.
+	Errors []UserError `json:"errors"`
+}
+
+// A new flash sale.
+type CreateFlashSaleInput struct {
+	// 1 to 20 languages, each once. The first is the offer's own language.
+	Texts []ProductTextInput `json:"texts"`
+	// ACTIVE lets it count in its window.
+	Status OfferStatus `json:"status"`
+	// How it lowers a price.
+	Kind FlashSaleKind `json:"kind"`
+	// What is taken off, more than 0 and up to 100, with at most 2 decimals. For PERCENTAGE.
+	PercentOff graphql.Omittable[*Decimal] `json:"percentOff,omitempty"`
+	// What one costs. For FIXED.
+	Prices []PriceInput `json:"prices"`
+	// What is on sale; it must name something.
+	Scope OfferScopeInput `json:"scope"`
+	// First instant at which it can be on; now when it is left out.
+	StartsAt graphql.Omittable[*time.Time] `json:"startsAt,omitempty"`
+	// First instant at which it is over, after startsAt and not past. Required unless it recurs.
+	EndsAt graphql.Omittable[*time.Time] `json:"endsAt,omitempty"`
+	// A weekly window between startsAt and endsAt; left out for one window.
+	Recurrence graphql.Omittable[*RecurrenceInput] `json:"recurrence,omitempty"`
+	// How many units a window has, from 1; left out for any number.
+	Stock graphql.Omittable[*int] `json:"stock,omitempty"`
+	// How many units of a window one shopper gets, from 1; left out for any number.
+	PerShopper graphql.Omittable[*int] `json:"perShopper,omitempty"`
+}
+
+// The flash sale, or why there is none.
+type CreateFlashSalePayload struct {
+	// The new flash sale; null when there is none.
+	FlashSale *FlashSale `json:"flashSale,omitempty"`
+	// Why there is none; empty when there is one.
 	Errors []UserError `json:"errors"`
 }
 
@@ -140,6 +338,78 @@ type CreateProductPayload struct {
 	Errors []UserError `json:"errors"`
 }
 
+// A new tier plan.
+type CreateTierPlanInput struct {
+	// 1 to 20 languages, each once. The first is the offer's own language.
+	Texts []ProductTextInput `json:"texts"`
+	// ACTIVE lets it count in its window.
+	Status OfferStatus `json:"status"`
+	// Whose price it is: a consumable product, prd_….
+	ProductID string `json:"productId"`
+	// How the tiers count.
+	Mode TierMode `json:"mode"`
+	// 2 to 20 tiers from 1 on, without gaps or overlaps; the last one is open-ended.
+	Tiers []TierInput `json:"tiers"`
+	// First instant at which it counts; now when it is left out.
+	StartsAt graphql.Omittable[*time.Time] `json:"startsAt,omitempty"`
+	// After startsAt; left out for no end.
+	EndsAt graphql.Omittable[*time.Time] `json:"endsAt,omitempty"`
+}
+
+// The tier plan, or why there is none.
+type CreateTierPlanPayload struct {
+	// The new tier plan; null when there is none.
+	TierPlan *TierPlan `json:"tierPlan,omitempty"`
+	// Why there is none; empty when there is one.
+	Errors []UserError `json:"errors"`
+}
+
+// A new trial offer.
+type CreateTrialOfferInput struct {
+	// 1 to 20 languages, each once. The first is the offer's own language.
+	Texts []ProductTextInput `json:"texts"`
+	// ACTIVE lets it count in its window.
+	Status OfferStatus `json:"status"`
+	// What may be tried: a durable product, prd_….
+	ProductID string `json:"productId"`
+	// What a trial costs; 0 is free. At least one currency.
+	Prices []PriceInput `json:"prices"`
+	// How long a trial lasts, in hours: 1 to 8,760.
+	DurationHours int `json:"durationHours"`
+	// How long after its end its price is still credited, in hours: 0 to 8,760.
+	GraceHours int `json:"graceHours"`
+	// How often the product may be used in a trial, 1 to 1,000,000; left out for any number.
+	Uses graphql.Omittable[*int] `json:"uses,omitempty"`
+	// First instant on offer; left out for no beginning.
+	PublishFrom graphql.Omittable[*time.Time] `json:"publishFrom,omitempty"`
+	// After publishFrom; left out for no end.
+	PublishUntil graphql.Omittable[*time.Time] `json:"publishUntil,omitempty"`
+}
+
+// The trial offer, or why there is none.
+type CreateTrialOfferPayload struct {
+	// The new trial offer; null when there is none.
+	TrialOffer *TrialOffer `json:"trialOffer,omitempty"`
+	// Why there is none; empty when there is one.
+	Errors []UserError `json:"errors"`
+}
+
+// Which flash sale to end.
+type EndFlashSaleInput struct {
+	// The flash sale, sal_….
+	ID string `json:"id"`
+	// The version that was read: with another one the answer is CONFLICT.
+	ExpectedVersion graphql.Omittable[*int] `json:"expectedVersion,omitempty"`
+}
+
+// The flash sale as it is now, or why it was not ended.
+type EndFlashSalePayload struct {
+	// The flash sale as it is now; null when it was not ended.
+	FlashSale *FlashSale `json:"flashSale,omitempty"`
+	// Why it was not ended; empty when it was.
+	Errors []UserError `json:"errors"`
+}
+
 // A link to a picture, a sample or a film.
 type Media struct {
 	// What the link leads to.
@@ -163,15 +433,77 @@ type MediaInput struct {
 type Mutation struct {
 }
 
-// What something costs.
-type Price struct {
-	// The price without any offer.
-	List Money `json:"list"`
-	// The price now.
-	Current Money `json:"current"`
+// One change: give exactly one field. Each is what the mutation of its name takes.
+type OfferChangeInput struct {
+	// As the mutation createProduct.
+	CreateProduct graphql.Omittable[*CreateProductInput] `json:"createProduct,omitempty"`
+	// As the mutation updateProduct.
+	UpdateProduct graphql.Omittable[*UpdateProductInput] `json:"updateProduct,omitempty"`
+	// As the mutation archiveProduct.
+	ArchiveProduct graphql.Omittable[*ArchiveProductInput] `json:"archiveProduct,omitempty"`
+	// As the mutation createBundle.
+	CreateBundle graphql.Omittable[*CreateBundleInput] `json:"createBundle,omitempty"`
+	// As the mutation updateBundle.
+	UpdateBundle graphql.Omittable[*UpdateBundleInput] `json:"updateBundle,omitempty"`
+	// As the mutation archiveBundle.
+	ArchiveBundle graphql.Omittable[*ArchiveOfferInput] `json:"archiveBundle,omitempty"`
+	// As the mutation createTrialOffer.
+	CreateTrialOffer graphql.Omittable[*CreateTrialOfferInput] `json:"createTrialOffer,omitempty"`
+	// As the mutation updateTrialOffer.
+	UpdateTrialOffer graphql.Omittable[*UpdateTrialOfferInput] `json:"updateTrialOffer,omitempty"`
+	// As the mutation archiveTrialOffer.
+	ArchiveTrialOffer graphql.Omittable[*ArchiveOfferInput] `json:"archiveTrialOffer,omitempty"`
+	// As the mutation createFlashSale.
+	CreateFlashSale graphql.Omittable[*CreateFlashSaleInput] `json:"createFlashSale,omitempty"`
+	// As the mutation updateFlashSale.
+	UpdateFlashSale graphql.Omittable[*UpdateFlashSaleInput] `json:"updateFlashSale,omitempty"`
+	// As the mutation archiveFlashSale.
+	ArchiveFlashSale graphql.Omittable[*ArchiveOfferInput] `json:"archiveFlashSale,omitempty"`
+	// As the mutation createTierPlan.
+	CreateTierPlan graphql.Omittable[*CreateTierPlanInput] `json:"createTierPlan,omitempty"`
+	// As the mutation updateTierPlan.
+	UpdateTierPlan graphql.Omittable[*UpdateTierPlanInput] `json:"updateTierPlan,omitempty"`
+	// As the mutation archiveTierPlan.
+	ArchiveTierPlan graphql.Omittable[*ArchiveOfferInput] `json:"archiveTierPlan,omitempty"`
+	// As the mutation createCoupon.
+	CreateCoupon graphql.Omittable[*CreateCouponInput] `json:"createCoupon,omitempty"`
+	// As the mutation updateCoupon.
+	UpdateCoupon graphql.Omittable[*UpdateCouponInput] `json:"updateCoupon,omitempty"`
+	// As the mutation archiveCoupon.
+	ArchiveCoupon graphql.Omittable[*ArchiveOfferInput] `json:"archiveCoupon,omitempty"`
+	// As the mutation endFlashSale.
+	EndFlashSale graphql.Omittable[*EndFlashSaleInput] `json:"endFlashSale,omitempty"`
 }
 
-// What a product costs in one currency.
+// What became of one of many changes.
+type OfferChangeResult struct {
+	// The product or offer as it is then; null when the change was not made.
+	Node Node `json:"node,omitempty"`
+	// Why it was not made; empty when it was, or when it was not made for others' sake.
+	Errors []UserError `json:"errors"`
+}
+
+// Which offers to list. What is given must all hold.
+type OfferFilter struct {
+	// Only what merchandisers may see; everybody else always gets what is on offer now.
+	Statuses graphql.Omittable[[]OfferStatus] `json:"statuses,omitempty"`
+	// For this product, prd_…: bundles that contain it, trials of it, prices of it.
+	ProductID graphql.Omittable[*string] `json:"productId,omitempty"`
+}
+
+// What an offer is for: what any of its lists names.
+type OfferScopeInput struct {
+	// Products, prd_…, up to 500.
+	ProductIds []string `json:"productIds"`
+	// Bundles, bdl_…, up to 500.
+	BundleIds []string `json:"bundleIds"`
+	// Up to 50 tags, each up to 100 characters.
+	Tags []string `json:"tags"`
+	// Up to 50 categories, each up to 100 characters.
+	Categories []string `json:"categories"`
+}
+
+// An amount in one currency: what something costs, or what is taken off.
 type PriceInput struct {
 	// A currency that the shop trades in.
 	Currency money.Code `json:"currency"`
@@ -230,6 +562,32 @@ type QuoteInput struct {
 	Currency money.Code `json:"currency"`
 	// 1 to 50 items.
 	Items []BasketItemInput `json:"items"`
+	// The code of a coupon, if there is one. Wrong ones are counted by the rate limiter, and so are good ones.
+	CouponCode graphql.Omittable[*string] `json:"couponCode,omitempty"`
+}
+
+// A window that comes again every week, on the clocks of a time zone. Caps count anew in each.
+type Recurrence struct {
+	// A name of the IANA time zone database, such as "Asia/Seoul".
+	TimeZone string `json:"timeZone"`
+	// The days on which a window begins.
+	Weekdays []Weekday `json:"weekdays"`
+	// When it begins, HH:MM on the zone's clocks.
+	From string `json:"from"`
+	// When it ends, HH:MM on the zone's clocks; on the next day when that is not after from.
+	Until string `json:"until"`
+}
+
+// A window that comes again every week.
+type RecurrenceInput struct {
+	// A name of the IANA time zone database, such as "Asia/Seoul".
+	TimeZone string `json:"timeZone"`
+	// The days on which a window begins, at least one.
+	Weekdays []Weekday `json:"weekdays"`
+	// When it begins, HH:MM on the zone's clocks.
+	From string `json:"from"`
+	// When it ends, HH:MM on the zone's clocks; on the next day when that is not after from.
+	Until string `json:"until"`
 }
 
 // What a purchase would earn.
@@ -246,6 +604,27 @@ type Rewards struct {
 	Points Money `json:"points"`
 	// Badges, latest first.
 	Badges []BadgeAward `json:"badges"`
+}
+
+// A stretch of time, [startsAt, endsAt).
+type SaleWindow struct {
+	// Its first instant.
+	StartsAt time.Time `json:"startsAt"`
+	// The first instant after it; null when it has no end.
+	EndsAt *time.Time `json:"endsAt,omitempty"`
+}
+
+type Subscription struct {
+}
+
+// One step of prices by quantity.
+type TierInput struct {
+	// The first unit that it is for: 1 for the first tier, and the one after the last tier's upTo for the others.
+	From int `json:"from"`
+	// The last unit that it is for; left out for the last tier alone.
+	UpTo graphql.Omittable[*int] `json:"upTo,omitempty"`
+	// What one costs. All tiers have the same currencies.
+	Prices []PriceInput `json:"prices"`
 }
 
 // Money that was paid elsewhere.
@@ -269,6 +648,114 @@ type TopUpWalletPayload struct {
 	// Whether this key had been used before, and this is the result of that time.
 	Replayed bool `json:"replayed"`
 	// Why nothing was credited; empty when it was.
+	Errors []UserError `json:"errors"`
+}
+
+// What is left out stays; null empties a field that may be empty.
+type UpdateBundleInput struct {
+	// The bundle, bdl_….
+	ID string `json:"id"`
+	// The version that the change was made from: with another one the answer is CONFLICT. Leave it out to change whatever is there.
+	ExpectedVersion graphql.Omittable[*int] `json:"expectedVersion,omitempty"`
+	// DRAFT or ACTIVE. There is a mutation of its own to archive it.
+	Status graphql.Omittable[*OfferStatus] `json:"status,omitempty"`
+	// Replaces all texts.
+	Texts graphql.Omittable[[]ProductTextInput] `json:"texts,omitempty"`
+	// Lower-case letters, digits and single hyphens, up to 100 characters. The old one leads nowhere then.
+	Slug graphql.Omittable[*string] `json:"slug,omitempty"`
+	// Replaces all components.
+	Components graphql.Omittable[[]BundleComponentInput] `json:"components,omitempty"`
+	// What is taken off, more than 0 and up to 100, with at most 2 decimals.
+	PercentOff graphql.Omittable[*Decimal] `json:"percentOff,omitempty"`
+	// Replaces all prices.
+	Prices graphql.Omittable[[]PriceInput] `json:"prices,omitempty"`
+	// How many of its components a CHOOSE takes.
+	Choose graphql.Omittable[*int] `json:"choose,omitempty"`
+	// First instant on offer; null for no beginning.
+	PublishFrom graphql.Omittable[*time.Time] `json:"publishFrom,omitempty"`
+	// After publishFrom; null for no end.
+	PublishUntil graphql.Omittable[*time.Time] `json:"publishUntil,omitempty"`
+}
+
+// The bundle as it is now, or why it was not changed.
+type UpdateBundlePayload struct {
+	// The bundle as it is now; null when it was not changed.
+	Bundle *Bundle `json:"bundle,omitempty"`
+	// Why it was not changed; empty when it was.
+	Errors []UserError `json:"errors"`
+}
+
+// What is left out stays; null empties a field that may be empty.
+type UpdateCouponInput struct {
+	// The coupon, cpn_….
+	ID string `json:"id"`
+	// The version that the change was made from: with another one the answer is CONFLICT. Leave it out to change whatever is there.
+	ExpectedVersion graphql.Omittable[*int] `json:"expectedVersion,omitempty"`
+	// DRAFT or ACTIVE. There is a mutation of its own to archive it.
+	Status graphql.Omittable[*OfferStatus] `json:"status,omitempty"`
+	// Replaces all texts.
+	Texts graphql.Omittable[[]ProductTextInput] `json:"texts,omitempty"`
+	// What is taken off, more than 0 and up to 100, with at most 2 decimals.
+	PercentOff graphql.Omittable[*Decimal] `json:"percentOff,omitempty"`
+	// Replaces all amounts.
+	Amounts graphql.Omittable[[]PriceInput] `json:"amounts,omitempty"`
+	// Replaces what it is for; null for everything.
+	Scope graphql.Omittable[*OfferScopeInput] `json:"scope,omitempty"`
+	// Whether it is taken off what other offers leave.
+	Combines graphql.Omittable[*bool] `json:"combines,omitempty"`
+	// First instant at which it counts.
+	StartsAt graphql.Omittable[*time.Time] `json:"startsAt,omitempty"`
+	// After startsAt; null for no end.
+	EndsAt graphql.Omittable[*time.Time] `json:"endsAt,omitempty"`
+	// How many purchases may use it; null for any number. Fewer than have used it ends it.
+	Stock graphql.Omittable[*int] `json:"stock,omitempty"`
+	// How many purchases of one shopper may use it; null for any number.
+	PerShopper graphql.Omittable[*int] `json:"perShopper,omitempty"`
+}
+
+// The coupon as it is now, or why it was not changed.
+type UpdateCouponPayload struct {
+	// The coupon as it is now; null when it was not changed.
+	Coupon *Coupon `json:"coupon,omitempty"`
+	// Why it was not changed; empty when it was.
+	Errors []UserError `json:"errors"`
+}
+
+// What is left out stays; null empties a field that may be empty.
+type UpdateFlashSaleInput struct {
+	// The flash sale, sal_….
+	ID string `json:"id"`
+	// The version that the change was made from: with another one the answer is CONFLICT. Leave it out to change whatever is there.
+	ExpectedVersion graphql.Omittable[*int] `json:"expectedVersion,omitempty"`
+	// DRAFT or ACTIVE. There is a mutation of its own to archive it.
+	Status graphql.Omittable[*OfferStatus] `json:"status,omitempty"`
+	// Replaces all texts.
+	Texts graphql.Omittable[[]ProductTextInput] `json:"texts,omitempty"`
+	// How it lowers a price; with percentOff or prices to go with it.
+	Kind graphql.Omittable[*FlashSaleKind] `json:"kind,omitempty"`
+	// What is taken off, more than 0 and up to 100, with at most 2 decimals.
+	PercentOff graphql.Omittable[*Decimal] `json:"percentOff,omitempty"`
+	// Replaces all prices.
+	Prices graphql.Omittable[[]PriceInput] `json:"prices,omitempty"`
+	// Replaces what is on sale.
+	Scope graphql.Omittable[*OfferScopeInput] `json:"scope,omitempty"`
+	// First instant at which it can be on.
+	StartsAt graphql.Omittable[*time.Time] `json:"startsAt,omitempty"`
+	// First instant at which it is over; null for a recurring sale without an end.
+	EndsAt graphql.Omittable[*time.Time] `json:"endsAt,omitempty"`
+	// A weekly window; null for one window.
+	Recurrence graphql.Omittable[*RecurrenceInput] `json:"recurrence,omitempty"`
+	// How many units a window has; null for any number. Fewer than have been sold ends the window that is on.
+	Stock graphql.Omittable[*int] `json:"stock,omitempty"`
+	// How many units of a window one shopper gets; null for any number.
+	PerShopper graphql.Omittable[*int] `json:"perShopper,omitempty"`
+}
+
+// The flash sale as it is now, or why it was not changed.
+type UpdateFlashSalePayload struct {
+	// The flash sale as it is now; null when it was not changed.
+	FlashSale *FlashSale `json:"flashSale,omitempty"`
+	// Why it was not changed; empty when it was.
 	Errors []UserError `json:"errors"`
 }
 
@@ -310,6 +797,86 @@ type UpdateProductPayload struct {
 	Errors []UserError `json:"errors"`
 }
 
+// What is left out stays; null empties a field that may be empty.
+type UpdateTierPlanInput struct {
+	// The tier plan, tir_….
+	ID string `json:"id"`
+	// The version that the change was made from: with another one the answer is CONFLICT. Leave it out to change whatever is there.
+	ExpectedVersion graphql.Omittable[*int] `json:"expectedVersion,omitempty"`
+	// DRAFT or ACTIVE. There is a mutation of its own to archive it.
+	Status graphql.Omittable[*OfferStatus] `json:"status,omitempty"`
+	// Replaces all texts.
+	Texts graphql.Omittable[[]ProductTextInput] `json:"texts,omitempty"`
+	// How the tiers count.
+	Mode graphql.Omittable[*TierMode] `json:"mode,omitempty"`
+	// Replaces all tiers.
+	Tiers graphql.Omittable[[]TierInput] `json:"tiers,omitempty"`
+	// First instant at which it counts.
+	StartsAt graphql.Omittable[*time.Time] `json:"startsAt,omitempty"`
+	// After startsAt; null for no end.
+	EndsAt graphql.Omittable[*time.Time] `json:"endsAt,omitempty"`
+}
+
+// The tier plan as it is now, or why it was not changed.
+type UpdateTierPlanPayload struct {
+	// The tier plan as it is now; null when it was not changed.
+	TierPlan *TierPlan `json:"tierPlan,omitempty"`
+	// Why it was not changed; empty when it was.
+	Errors []UserError `json:"errors"`
+}
+
+// What is left out stays; null empties a field that may be empty.
+type UpdateTrialOfferInput struct {
+	// The trial offer, trl_….
+	ID string `json:"id"`
+	// The version that the change was made from: with another one the answer is CONFLICT. Leave it out to change whatever is there.
+	ExpectedVersion graphql.Omittable[*int] `json:"expectedVersion,omitempty"`
+	// DRAFT or ACTIVE. There is a mutation of its own to archive it.
+	Status graphql.Omittable[*OfferStatus] `json:"status,omitempty"`
+	// Replaces all texts.
+	Texts graphql.Omittable[[]ProductTextInput] `json:"texts,omitempty"`
+	// Replaces all prices.
+	Prices graphql.Omittable[[]PriceInput] `json:"prices,omitempty"`
+	// How long a trial lasts, in hours: 1 to 8,760.
+	DurationHours graphql.Omittable[*int] `json:"durationHours,omitempty"`
+	// How long after its end its price is still credited, in hours: 0 to 8,760.
+	GraceHours graphql.Omittable[*int] `json:"graceHours,omitempty"`
+	// How often the product may be used in a trial, 1 to 1,000,000; null for any number.
+	Uses graphql.Omittable[*int] `json:"uses,omitempty"`
+	// First instant on offer; null for no beginning.
+	PublishFrom graphql.Omittable[*time.Time] `json:"publishFrom,omitempty"`
+	// After publishFrom; null for no end.
+	PublishUntil graphql.Omittable[*time.Time] `json:"publishUntil,omitempty"`
+}
+
+// The trial offer as it is now, or why it was not changed.
+type UpdateTrialOfferPayload struct {
+	// The trial offer as it is now; null when it was not changed.
+	TrialOffer *TrialOffer `json:"trialOffer,omitempty"`
+	// Why it was not changed; empty when it was.
+	Errors []UserError `json:"errors"`
+}
+
+// What to use, and how much of it.
+type UseEntitlementInput struct {
+	// 1 to 255 characters, made up by the client once for this use. It belongs to the shopper.
+	IdempotencyKey string `json:"idempotencyKey"`
+	// The entitlement, ent_….
+	ID string `json:"id"`
+	// How many units, at least 1.
+	Units int `json:"units"`
+}
+
+// The entitlement after the use, or why it was not used.
+type UseEntitlementPayload struct {
+	// The entitlement as it is now; null when it was not used.
+	Entitlement *Entitlement `json:"entitlement,omitempty"`
+	// Whether this key had been used before.
+	Replayed bool `json:"replayed"`
+	// Why it was not used; empty when it was.
+	Errors []UserError `json:"errors"`
+}
+
 // Part of a wallet's balance by where it came from. A purchase spends PROMOTIONAL first, then GIFT, REFUND and PAID.
 type WalletOrigin struct {
 	// Where it came from.
@@ -318,24 +885,216 @@ type WalletOrigin struct {
 	Amount Money `json:"amount"`
 }
 
+// What kind of offer lowers a price. New kinds may be added.
+type AdjustmentKind string
+
+const (
+	// It is part of a bundle.
+	AdjustmentKindBundle AdjustmentKind = "BUNDLE"
+	// A flash sale is on.
+	AdjustmentKindFlashSale AdjustmentKind = "FLASH_SALE"
+	// Units cost less by quantity.
+	AdjustmentKindTier AdjustmentKind = "TIER"
+	// A coupon was given.
+	AdjustmentKindCoupon AdjustmentKind = "COUPON"
+	// A trial of it was paid for.
+	AdjustmentKindTrialCredit AdjustmentKind = "TRIAL_CREDIT"
+)
+
+var AllAdjustmentKind = []AdjustmentKind{
+	AdjustmentKindBundle,
+	AdjustmentKindFlashSale,
+	AdjustmentKindTier,
+	AdjustmentKindCoupon,
+	AdjustmentKindTrialCredit,
+}
+
+func (e AdjustmentKind) IsValid() bool {
+	switch e {
+	case AdjustmentKindBundle, AdjustmentKindFlashSale, AdjustmentKindTier, AdjustmentKindCoupon, AdjustmentKindTrialCredit:
+		return true
+	}
+	return false
+}
+
+func (e AdjustmentKind) String() string {
+	return string(e)
+}
+
+func (e *AdjustmentKind) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = AdjustmentKind(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid AdjustmentKind", str)
+	}
+	return nil
+}
+
+func (e AdjustmentKind) MarshalGQL(w io.Writer) {
+	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *AdjustmentKind) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e AdjustmentKind) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
+}
+
+// What a bundle costs.
+type BundleKind string
+
+const (
+	// A price of its own for all of it, shared out over what the shopper does not own yet.
+	BundleKindFixed BundleKind = "FIXED"
+	// A percentage off the list prices of what the shopper does not own yet.
+	BundleKindPercentage BundleKind = "PERCENTAGE"
+	// Any so many of its components, at a price or a percentage.
+	BundleKindChoose BundleKind = "CHOOSE"
+)
+
+var AllBundleKind = []BundleKind{
+	BundleKindFixed,
+	BundleKindPercentage,
+	BundleKindChoose,
+}
+
+func (e BundleKind) IsValid() bool {
+	switch e {
+	case BundleKindFixed, BundleKindPercentage, BundleKindChoose:
+		return true
+	}
+	return false
+}
+
+func (e BundleKind) String() string {
+	return string(e)
+}
+
+func (e *BundleKind) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = BundleKind(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid BundleKind", str)
+	}
+	return nil
+}
+
+func (e BundleKind) MarshalGQL(w io.Writer) {
+	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *BundleKind) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e BundleKind) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
+}
+
+// How a coupon lowers a price.
+type CouponKind string
+
+const (
+	// By an amount, off the basket.
+	CouponKindAmount CouponKind = "AMOUNT"
+	// By a percentage, off each line.
+	CouponKindPercentage CouponKind = "PERCENTAGE"
+)
+
+var AllCouponKind = []CouponKind{
+	CouponKindAmount,
+	CouponKindPercentage,
+}
+
+func (e CouponKind) IsValid() bool {
+	switch e {
+	case CouponKindAmount, CouponKindPercentage:
+		return true
+	}
+	return false
+}
+
+func (e CouponKind) String() string {
+	return string(e)
+}
+
+func (e *CouponKind) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = CouponKind(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid CouponKind", str)
+	}
+	return nil
+}
+
+func (e CouponKind) MarshalGQL(w io.Writer) {
+	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *CouponKind) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e CouponKind) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
+}
+
 // Whether an entitlement may be used. New states may be added.
 type EntitlementStatus string
 
 const (
 	// It may be used.
 	EntitlementStatusActive EntitlementStatus = "ACTIVE"
+	// Its time is over, or its units or uses are used up.
+	EntitlementStatusExpired EntitlementStatus = "EXPIRED"
+	// A trial of a product that has been bought since.
+	EntitlementStatusConverted EntitlementStatus = "CONVERTED"
 	// Taken back.
 	EntitlementStatusRevoked EntitlementStatus = "REVOKED"
 )
 
 var AllEntitlementStatus = []EntitlementStatus{
 	EntitlementStatusActive,
+	EntitlementStatusExpired,
+	EntitlementStatusConverted,
 	EntitlementStatusRevoked,
 }
 
 func (e EntitlementStatus) IsValid() bool {
 	switch e {
-	case EntitlementStatusActive, EntitlementStatusRevoked:
+	case EntitlementStatusActive, EntitlementStatusExpired, EntitlementStatusConverted, EntitlementStatusRevoked:
 		return true
 	}
 	return false
@@ -371,6 +1130,250 @@ func (e *EntitlementStatus) UnmarshalJSON(b []byte) error {
 }
 
 func (e EntitlementStatus) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
+}
+
+// What to do when one of many changes is refused.
+type ErrorPolicy string
+
+const (
+	// Make none of them.
+	ErrorPolicyRejectAll ErrorPolicy = "REJECT_ALL"
+	// Make the others.
+	ErrorPolicySkipFailed ErrorPolicy = "SKIP_FAILED"
+)
+
+var AllErrorPolicy = []ErrorPolicy{
+	ErrorPolicyRejectAll,
+	ErrorPolicySkipFailed,
+}
+
+func (e ErrorPolicy) IsValid() bool {
+	switch e {
+	case ErrorPolicyRejectAll, ErrorPolicySkipFailed:
+		return true
+	}
+	return false
+}
+
+func (e ErrorPolicy) String() string {
+	return string(e)
+}
+
+func (e *ErrorPolicy) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = ErrorPolicy(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid ErrorPolicy", str)
+	}
+	return nil
+}
+
+func (e ErrorPolicy) MarshalGQL(w io.Writer) {
+	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *ErrorPolicy) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e ErrorPolicy) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
+}
+
+// How a flash sale lowers a price.
+type FlashSaleKind string
+
+const (
+	// To a price of its own.
+	FlashSaleKindFixed FlashSaleKind = "FIXED"
+	// By a percentage: of a product's list price, of what a bundle costs without the sale.
+	FlashSaleKindPercentage FlashSaleKind = "PERCENTAGE"
+)
+
+var AllFlashSaleKind = []FlashSaleKind{
+	FlashSaleKindFixed,
+	FlashSaleKindPercentage,
+}
+
+func (e FlashSaleKind) IsValid() bool {
+	switch e {
+	case FlashSaleKindFixed, FlashSaleKindPercentage:
+		return true
+	}
+	return false
+}
+
+func (e FlashSaleKind) String() string {
+	return string(e)
+}
+
+func (e *FlashSaleKind) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = FlashSaleKind(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid FlashSaleKind", str)
+	}
+	return nil
+}
+
+func (e FlashSaleKind) MarshalGQL(w io.Writer) {
+	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *FlashSaleKind) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e FlashSaleKind) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
+}
+
+// Where a flash sale stands. It is computed when asked, never stored.
+type FlashSaleStatus string
+
+const (
+	// Being prepared; only merchandisers see it.
+	FlashSaleStatusDraft FlashSaleStatus = "DRAFT"
+	// Its next window has not begun.
+	FlashSaleStatusUpcoming FlashSaleStatus = "UPCOMING"
+	// On, with units left.
+	FlashSaleStatusLive FlashSaleStatus = "LIVE"
+	// On, and its units are gone: its price counts no more.
+	FlashSaleStatusSoldOut FlashSaleStatus = "SOLD_OUT"
+	// Over.
+	FlashSaleStatusEnded FlashSaleStatus = "ENDED"
+	// Put away; only merchandisers see it.
+	FlashSaleStatusArchived FlashSaleStatus = "ARCHIVED"
+)
+
+var AllFlashSaleStatus = []FlashSaleStatus{
+	FlashSaleStatusDraft,
+	FlashSaleStatusUpcoming,
+	FlashSaleStatusLive,
+	FlashSaleStatusSoldOut,
+	FlashSaleStatusEnded,
+	FlashSaleStatusArchived,
+}
+
+func (e FlashSaleStatus) IsValid() bool {
+	switch e {
+	case FlashSaleStatusDraft, FlashSaleStatusUpcoming, FlashSaleStatusLive, FlashSaleStatusSoldOut, FlashSaleStatusEnded, FlashSaleStatusArchived:
+		return true
+	}
+	return false
+}
+
+func (e FlashSaleStatus) String() string {
+	return string(e)
+}
+
+func (e *FlashSaleStatus) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = FlashSaleStatus(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid FlashSaleStatus", str)
+	}
+	return nil
+}
+
+func (e FlashSaleStatus) MarshalGQL(w io.Writer) {
+	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *FlashSaleStatus) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e FlashSaleStatus) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
+}
+
+// Why a product of a bundle is not charged in it. New reasons may be added.
+type LeftOutReason string
+
+const (
+	// The shopper owns it.
+	LeftOutReasonOwned LeftOutReason = "OWNED"
+	// Another item of the basket charges it.
+	LeftOutReasonInBasket LeftOutReason = "IN_BASKET"
+)
+
+var AllLeftOutReason = []LeftOutReason{
+	LeftOutReasonOwned,
+	LeftOutReasonInBasket,
+}
+
+func (e LeftOutReason) IsValid() bool {
+	switch e {
+	case LeftOutReasonOwned, LeftOutReasonInBasket:
+		return true
+	}
+	return false
+}
+
+func (e LeftOutReason) String() string {
+	return string(e)
+}
+
+func (e *LeftOutReason) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = LeftOutReason(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid LeftOutReason", str)
+	}
+	return nil
+}
+
+func (e LeftOutReason) MarshalGQL(w io.Writer) {
+	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *LeftOutReason) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e LeftOutReason) MarshalJSON() ([]byte, error) {
 	var buf bytes.Buffer
 	e.MarshalGQL(&buf)
 	return buf.Bytes(), nil
@@ -435,6 +1438,137 @@ func (e *MediaKind) UnmarshalJSON(b []byte) error {
 }
 
 func (e MediaKind) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
+}
+
+// Why an offer does not lower a price. New reasons may be added.
+type NotAppliedReason string
+
+const (
+	// Its units are gone, or fewer are left than are wanted.
+	NotAppliedReasonSoldOut NotAppliedReason = "SOLD_OUT"
+	// The shopper has had as many units as one gets.
+	NotAppliedReasonLimitReached NotAppliedReason = "LIMIT_REACHED"
+	// The price is lower without it.
+	NotAppliedReasonBetterOffer NotAppliedReason = "BETTER_OFFER"
+	// It covers nothing in the basket.
+	NotAppliedReasonOutOfScope NotAppliedReason = "OUT_OF_SCOPE"
+	// It has no price in this currency.
+	NotAppliedReasonOtherCurrency NotAppliedReason = "OTHER_CURRENCY"
+	// The trial's price was credited until a time that is over.
+	NotAppliedReasonCreditExpired NotAppliedReason = "CREDIT_EXPIRED"
+)
+
+var AllNotAppliedReason = []NotAppliedReason{
+	NotAppliedReasonSoldOut,
+	NotAppliedReasonLimitReached,
+	NotAppliedReasonBetterOffer,
+	NotAppliedReasonOutOfScope,
+	NotAppliedReasonOtherCurrency,
+	NotAppliedReasonCreditExpired,
+}
+
+func (e NotAppliedReason) IsValid() bool {
+	switch e {
+	case NotAppliedReasonSoldOut, NotAppliedReasonLimitReached, NotAppliedReasonBetterOffer, NotAppliedReasonOutOfScope, NotAppliedReasonOtherCurrency, NotAppliedReasonCreditExpired:
+		return true
+	}
+	return false
+}
+
+func (e NotAppliedReason) String() string {
+	return string(e)
+}
+
+func (e *NotAppliedReason) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = NotAppliedReason(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid NotAppliedReason", str)
+	}
+	return nil
+}
+
+func (e NotAppliedReason) MarshalGQL(w io.Writer) {
+	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *NotAppliedReason) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e NotAppliedReason) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
+}
+
+// Where an offer is in its life.
+type OfferStatus string
+
+const (
+	// Being prepared; only merchandisers see it.
+	OfferStatusDraft OfferStatus = "DRAFT"
+	// Counts in its window.
+	OfferStatusActive OfferStatus = "ACTIVE"
+	// Over for good.
+	OfferStatusArchived OfferStatus = "ARCHIVED"
+)
+
+var AllOfferStatus = []OfferStatus{
+	OfferStatusDraft,
+	OfferStatusActive,
+	OfferStatusArchived,
+}
+
+func (e OfferStatus) IsValid() bool {
+	switch e {
+	case OfferStatusDraft, OfferStatusActive, OfferStatusArchived:
+		return true
+	}
+	return false
+}
+
+func (e OfferStatus) String() string {
+	return string(e)
+}
+
+func (e *OfferStatus) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = OfferStatus(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid OfferStatus", str)
+	}
+	return nil
+}
+
+func (e OfferStatus) MarshalGQL(w io.Writer) {
+	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *OfferStatus) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e OfferStatus) MarshalJSON() ([]byte, error) {
 	var buf bytes.Buffer
 	e.MarshalGQL(&buf)
 	return buf.Bytes(), nil
@@ -626,6 +1760,64 @@ func (e ProductStatus) MarshalJSON() ([]byte, error) {
 	return buf.Bytes(), nil
 }
 
+// How prices by quantity count.
+type TierMode string
+
+const (
+	// All units cost what the reached tier says.
+	TierModeVolume TierMode = "VOLUME"
+	// Each unit costs what its own tier says.
+	TierModeGraduated TierMode = "GRADUATED"
+)
+
+var AllTierMode = []TierMode{
+	TierModeVolume,
+	TierModeGraduated,
+}
+
+func (e TierMode) IsValid() bool {
+	switch e {
+	case TierModeVolume, TierModeGraduated:
+		return true
+	}
+	return false
+}
+
+func (e TierMode) String() string {
+	return string(e)
+}
+
+func (e *TierMode) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = TierMode(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid TierMode", str)
+	}
+	return nil
+}
+
+func (e TierMode) MarshalGQL(w io.Writer) {
+	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *TierMode) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e TierMode) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
+}
+
 // What a movement of money was for. New kinds may be added.
 type TransferKind string
 
@@ -746,6 +1938,79 @@ func (e *ValueOrigin) UnmarshalJSON(b []byte) error {
 }
 
 func (e ValueOrigin) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
+}
+
+// A day of the week.
+type Weekday string
+
+const (
+	// Monday.
+	WeekdayMonday Weekday = "MONDAY"
+	// Tuesday.
+	WeekdayTuesday Weekday = "TUESDAY"
+	// Wednesday.
+	WeekdayWednesday Weekday = "WEDNESDAY"
+	// Thursday.
+	WeekdayThursday Weekday = "THURSDAY"
+	// Friday.
+	WeekdayFriday Weekday = "FRIDAY"
+	// Saturday.
+	WeekdaySaturday Weekday = "SATURDAY"
+	// Sunday.
+	WeekdaySunday Weekday = "SUNDAY"
+)
+
+var AllWeekday = []Weekday{
+	WeekdayMonday,
+	WeekdayTuesday,
+	WeekdayWednesday,
+	WeekdayThursday,
+	WeekdayFriday,
+	WeekdaySaturday,
+	WeekdaySunday,
+}
+
+func (e Weekday) IsValid() bool {
+	switch e {
+	case WeekdayMonday, WeekdayTuesday, WeekdayWednesday, WeekdayThursday, WeekdayFriday, WeekdaySaturday, WeekdaySunday:
+		return true
+	}
+	return false
+}
+
+func (e Weekday) String() string {
+	return string(e)
+}
+
+func (e *Weekday) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = Weekday(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid Weekday", str)
+	}
+	return nil
+}
+
+func (e Weekday) MarshalGQL(w io.Writer) {
+	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *Weekday) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e Weekday) MarshalJSON() ([]byte, error) {
 	var buf bytes.Buffer
 	e.MarshalGQL(&buf)
 	return buf.Bytes(), nil

@@ -5,6 +5,7 @@ package model
 
 import (
 	"context"
+	"time"
 
 	"farthing/internal/fault"
 	"farthing/internal/money"
@@ -16,6 +17,9 @@ type Node interface{ IsNode() }
 
 // Purchasable is anything that can be in a basket.
 type Purchasable interface{ IsPurchasable() }
+
+// Offer is anything that is offered for a price of its own or at a lower price.
+type Offer interface{ IsOffer() }
 
 // UserError is a refusal as the client sees it.
 type UserError interface{ IsUserError() }
@@ -86,6 +90,8 @@ type (
 	InvalidInputError struct{ Refusal }
 	// IdempotencyKeyReusedError says that the key was used before with other content.
 	IdempotencyKeyReusedError struct{ Refusal }
+	// CouponNotValidError says that a coupon's code is not good, and not why.
+	CouponNotValidError struct{ Refusal }
 
 	// InsufficientFundsError says what is missing in a wallet.
 	InsufficientFundsError struct {
@@ -102,11 +108,38 @@ type (
 		Refusal
 		Product     *Product
 		Entitlement *Entitlement
+		Bundle      *Bundle
 	}
 	// NotAvailableError carries what cannot be bought.
 	NotAvailableError struct {
 		Refusal
-		Product *Product
+		Product    *Product
+		Bundle     *Bundle
+		TrialOffer *TrialOffer
+	}
+	// SoldOutError carries the sale whose units are gone, and what the basket costs without it.
+	SoldOutError struct {
+		Refusal
+		Remaining int64
+		FlashSale *FlashSale
+		Quote     Quote
+	}
+	// LimitReachedError says how many units of a sale one gets, and what the basket costs without it.
+	LimitReachedError struct {
+		Refusal
+		Limit, Used int64
+		ResetsAt    *time.Time
+		Quote       Quote
+	}
+	// TrialUsedError carries the trial that there is not a second time.
+	TrialUsedError struct {
+		Refusal
+		TrialOffer *TrialOffer
+	}
+	// ConflictError says which version a thing has by now.
+	ConflictError struct {
+		Refusal
+		CurrentVersion *int
 	}
 	// RateLimitedError says how long to wait.
 	RateLimitedError struct {

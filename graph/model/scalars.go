@@ -70,6 +70,9 @@ func (d *Decimal) UnmarshalGQL(v any) error {
 	return nil
 }
 
+// newDecimal shows a number.
+func newDecimal(amount money.Amount) Decimal { return Decimal{amount: amount, text: amount.String()} }
+
 // sentence makes a sentence of an error that is fit to be shown.
 func sentence(err error) string {
 	text := err.Error()
@@ -128,3 +131,12 @@ func UnmarshalLanguageTag(v any) (string, error) {
 	}
 	return tag.String(), nil
 }
+
+// JSON is a JSON document as it is.
+type JSON json.RawMessage
+
+// MarshalGQL writes the document.
+func (j JSON) MarshalGQL(w io.Writer) { _, _ = w.Write(j) }
+
+// UnmarshalGQL refuses to read one: no input takes any.
+func (*JSON) UnmarshalGQL(any) error { return bad("No input takes JSON.") }

@@ -17,12 +17,15 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"farthing/graph"
+	"farthing/graph/graphqlhttp"
 	"farthing/internal/catalog"
 	"farthing/internal/checkout"
 	"farthing/internal/db"
+	"farthing/internal/entitlement"
 	"farthing/internal/guard"
 	"farthing/internal/identity"
 	"farthing/internal/money"
+	"farthing/internal/offers"
 	"farthing/internal/rewards"
 	"farthing/internal/wallet"
 )
@@ -37,11 +40,14 @@ type App struct {
 	Identity   *identity.Service
 	Catalog    *catalog.Service
 	Wallet     *wallet.Service
+	Offers     *offers.Service
+	Uses       *entitlement.Service
 	Till       *checkout.Service
 	Limiter    guard.Limiter
 
 	verifier *identity.Verifier
 	redis    redis.UniversalClient
+	streams  *graphqlhttp.Streams
 	metrics  *metrics
 	draining atomic.Bool
 }
@@ -93,19 +99,22 @@ func (a *App) build(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	perShopper, err := guard.ParseLimit(a.Config.RateLimitShopper)
+	limits, err := a.Config.limits()
 	if err != nil {
 		return err
 	}
-	perAddress, err := guard.ParseLimit(a.Config.RateLimitAddress)
-	if err != nil {
+	if a.streams, err = a.newStreams(); err != nil {
 		return err
 	}
 	a.Identity = identity.New(a.DB, a.Clock)
 	a.Catalog = catalog.New(a.DB, a.Currencies, a.Clock)
 	a.Wallet = wallet.New(a.DB, a.Currencies, a.Clock)
+	a.Offers = offers.New(a.DB, a.Currencies, a.Clock)
+	a.Uses = entitlement.New(a.DB, a.Clock)
 	a.Till = checkout.New(a.DB, checkout.Config{
-		Currencies: a.Currencies, Rules: rules, Limiter: a.Limiter, PerShopper: perShopper, PerAddress: perAddress,
+		Currencies: a.Currencies, Rules: rules, Offers: a.Offers, Limiter: a.Limiter,
+		PerShopper: limits["RATE_LIMIT_SHOPPER"], PerAddress: limits["RATE_LIMIT_ADDRESS"],
+		CodesPerShopper: limits["COUPON_LIMIT_SHOPPER"], CodesPerAddress: limits["COUPON_LIMIT_ADDRESS"],
 		Clock: a.Clock, Logger: a.Logger, Observe: a.metrics.batch,
 	})
 	return a.Wallet.OpenHouse(ctx)
@@ -116,7 +125,7 @@ func (a *App) newVerifier(ctx context.Context) (*identity.Verifier, error) {
 	keys := identity.KeysConfig{
 		PublicKeyFile: a.Config.AuthPublicKeyFile, JWKSURL: a.Config.AuthJWKSURL,
 		Issuer: a.Config.AuthIssuer, Audience: a.Config.AuthAudience,
-		Leeway: 30 * time.Second, Clock: a.Clock, Logger: a.Logger,
+		Leeway: tokenLeeway, Clock: a.Clock, Logger: a.Logger,
 	}
 	if a.Config.OwnKey() {
 		key, err := signingKey(a.Config)
@@ -165,12 +174,19 @@ func (a *App) newLimiter() (guard.Limiter, error) {
 func (a *App) GraphQL() http.Handler {
 	return graph.NewHandler(&graph.Resolver{
 		DB: a.DB, Currencies: a.Currencies, Clock: a.Clock, Shoppers: a.Identity,
-		Catalog: a.Catalog, Wallets: a.Wallet, Till: a.Till,
-	}, a.Logger, requestID)
+		Catalog: a.Catalog, Offers: a.Offers, Wallets: a.Wallet, Till: a.Till, Entitlements: a.Uses,
+	}, a.streams, a.Logger, requestID)
 }
 
-// Close serves what is queued at the till and lets go of everything.
+// Close ends the subscriptions, serves what is queued at the till and lets go of everything.
 func (a *App) Close() error {
+	if a.streams != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
+		defer cancel()
+		if err := a.streams.Stop(ctx); err != nil {
+			a.Logger.Warn("some subscriptions were cut off", "error", err)
+		}
+	}
 	if a.Till != nil {
 		a.Till.Close()
 	}

@@ -126,7 +126,7 @@ func (p Process) seedCommand() *cobra.Command {
 	var wanted bool
 	cmd := &cobra.Command{
 		Use: "seed", Short: "Set up the demonstration shop", Args: cobra.NoArgs,
-		Long: "Sets up the demonstration: products, and a few shoppers with money in their wallets. Seeding twice is the same as once.\n" +
+		Long: "Sets up the demonstration: products, offers, and a few shoppers with money in their wallets. Seeding twice is the same as once.\n" +
 			"On any database but the embedded default this must be asked for with --demo.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			config, _, err := p.configured()
@@ -145,7 +145,8 @@ func (p Process) seedCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			cmd.Printf("set up: %d products, %d credits, %d purchases\n", report.Products, report.Credits, report.Purchases)
+			cmd.Printf("set up: %d products, %d offers, %d credits, %d purchases\n",
+				report.Products, report.Offers, report.Credits, report.Purchases)
 			return nil
 		},
 	}
@@ -155,9 +156,7 @@ func (p Process) seedCommand() *cobra.Command {
 
 // demoShop is what the demonstration is set up in.
 func (a *App) demoShop() demo.Shop {
-	return demo.Shop{
-		DB: a.DB, Catalog: a.Catalog, Identity: a.Identity, Wallet: a.Wallet, Till: a.Till, Issuer: a.Config.AuthIssuer,
-	}
+	return demo.Shop{DB: a.DB, Identity: a.Identity, Till: a.Till, Issuer: a.Config.AuthIssuer}
 }
 
 func (p Process) tokenCommand() *cobra.Command {

@@ -89,6 +89,13 @@ func TestBadSettings(t *testing.T) {
 		"RATE_LIMIT_SHOPPER=0/s":          "rate",
 		"RATE_LIMIT_ADDRESS=many":         "5/s:20",
 		"TRUSTED_PROXIES=10.0.0.0/33":     "10.0.0.0/33",
+		"MAX_SUBSCRIPTIONS=0":             "from 1",
+		"MAX_SUBSCRIPTIONS=many":          "many",
+		"ALLOWED_ORIGINS=shop.example":    "https://shop.example",
+		"ALLOWED_ORIGINS=*":               "https://shop.example",
+		"ALLOWED_ORIGINS=https://*.x.com": "*.x.com",
+		"ALLOWED_ORIGINS=https://a.com/":  "https://a.com/",
+		"ALLOWED_ORIGINS=ftp://a.com":     "ftp://a.com",
 		"CURRENCIES=USD,DOLLARS":          "DOLLARS",
 		"POINTS_RATES=USD=-1":             "negative",
 		"DRAIN_DELAY=soon":                "soon",
@@ -231,8 +238,8 @@ func TestSeedCommand(t *testing.T) {
 					t.Errorf("seed: %v\n%s%s\nwant %s", c.failed, c.out, c.err, want)
 				}
 			}
-			seeded(`^set up: [1-9]\d* products, [1-9]\d* credits, [1-9]\d* purchases\n$`)
-			seeded(`^set up: 0 products, 0 credits, 0 purchases\n$`)
+			seeded(`^set up: [1-9]\d* products, [1-9]\d* offers, [1-9]\d* credits, [1-9]\d* purchases\n$`)
+			seeded(`^set up: 0 products, 0 offers, 0 credits, 0 purchases\n$`)
 			if c := farthing(t, environment, "verify"); c.failed != nil {
 				t.Errorf("verify of the demonstration: %v\n%s", c.failed, c.out)
 			}

@@ -6,9 +6,11 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"net/url"
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -39,10 +41,14 @@ type Config struct {
 	MetricsListen string `env:"METRICS_LISTEN" help:"address to serve /metrics on; unset: nowhere"`
 	DrainDelay    string `env:"DRAIN_DELAY" envDefault:"0s" help:"how long to go on serving after SIGTERM, while /readyz says no, so that a load balancer can notice"`
 
-	RateLimit        string `env:"RATE_LIMIT" envDefault:"on" help:"on, or off for load tests"`
-	RateLimitShopper string `env:"RATE_LIMIT_SHOPPER" envDefault:"1/s:5" help:"checkouts of one shopper, as RATE/PERIOD:BURST"`
-	RateLimitAddress string `env:"RATE_LIMIT_ADDRESS" envDefault:"10/s:100" help:"checkouts from one client address"`
-	TrustedProxies   string `env:"TRUSTED_PROXIES" help:"networks whose X-Forwarded-For is believed, such as 10.0.0.0/8, separated by commas"`
+	RateLimit          string `env:"RATE_LIMIT" envDefault:"on" help:"on, or off for load tests"`
+	RateLimitShopper   string `env:"RATE_LIMIT_SHOPPER" envDefault:"1/s:5" help:"checkouts of one shopper, as RATE/PERIOD:BURST"`
+	RateLimitAddress   string `env:"RATE_LIMIT_ADDRESS" envDefault:"10/s:100" help:"checkouts from one client address"`
+	CouponLimitShopper string `env:"COUPON_LIMIT_SHOPPER" envDefault:"10/m:20" help:"codes of coupons that one shopper sends, good or wrong, at quotes and checkouts"`
+	CouponLimitAddress string `env:"COUPON_LIMIT_ADDRESS" envDefault:"60/m:100" help:"codes of coupons from one client address"`
+	MaxSubscriptions   string `env:"MAX_SUBSCRIPTIONS" envDefault:"1000" help:"subscriptions that this process keeps at once, and connections for them; whoever comes then is asked to try again"`
+	AllowedOrigins     string `env:"ALLOWED_ORIGINS" help:"pages on other hosts that may subscribe, such as https://shop.example, separated by commas; pages of the same host always may"`
+	TrustedProxies     string `env:"TRUSTED_PROXIES" help:"networks whose X-Forwarded-For is believed, such as 10.0.0.0/8, separated by commas"`
 
 	Currencies  string `env:"CURRENCIES" envDefault:"USD,EUR,GBP,JPY,KRW,KWD,GEM:0:Gems" help:"currencies of the shop: ISO codes, and CODE:DECIMALS:NAME for its own"`
 	PointsRates string `env:"POINTS_RATES" envDefault:"USD=10,EUR=10,GBP=10,JPY=0.1,KRW=0.01,KWD=30" help:"points that a unit of each currency earns"`
@@ -85,10 +91,12 @@ func (c Config) check() error {
 	one("LOG_LEVEL", among(c.LogLevel, "debug", "info", "warn", "error"))
 	one("LOG_FORMAT", among(c.LogFormat, "text", "json"))
 	one("RATE_LIMIT", among(c.RateLimit, "on", "off"))
-	_, err = guard.ParseLimit(c.RateLimitShopper)
-	one("RATE_LIMIT_SHOPPER", err)
-	_, err = guard.ParseLimit(c.RateLimitAddress)
-	one("RATE_LIMIT_ADDRESS", err)
+	_, err = c.limits()
+	faults = append(faults, err)
+	_, err = c.maxSubscriptions()
+	one("MAX_SUBSCRIPTIONS", err)
+	_, err = c.allowedOrigins()
+	one("ALLOWED_ORIGINS", err)
 	_, err = guard.ParsePrefixes(c.TrustedProxies)
 	one("TRUSTED_PROXIES", err)
 	_, err = money.ParseCurrencies(c.Currencies)
@@ -96,6 +104,52 @@ func (c Config) check() error {
 	_, err = rewards.ParseRules(c.PointsRates)
 	one("POINTS_RATES", err)
 	return errors.Join(faults...)
+}
+
+// limits are the rate limits by the names of their variables, without the prefix. The error names all that are wrong.
+func (c Config) limits() (map[string]guard.Limit, error) {
+	limits := map[string]guard.Limit{}
+	var faults []error
+	for name, text := range map[string]string{
+		"RATE_LIMIT_SHOPPER": c.RateLimitShopper, "RATE_LIMIT_ADDRESS": c.RateLimitAddress,
+		"COUPON_LIMIT_SHOPPER": c.CouponLimitShopper, "COUPON_LIMIT_ADDRESS": c.CouponLimitAddress,
+	} {
+		limit, err := guard.ParseLimit(text)
+		if err != nil {
+			faults = append(faults, fmt.Errorf("%s%s: %w", Prefix, name, err))
+		}
+		limits[name] = limit
+	}
+	return limits, errors.Join(faults...)
+}
+
+// maxSubscriptions reads MaxSubscriptions.
+func (c Config) maxSubscriptions() (int, error) {
+	const most = 1_000_000
+	number, err := strconv.Atoi(c.MaxSubscriptions)
+	if err != nil || number < 1 || number > most {
+		return 0, fmt.Errorf("want a number from 1 to %d, not %q", most, c.MaxSubscriptions)
+	}
+	return number, nil
+}
+
+// allowedOrigins reads AllowedOrigins. An origin is what a browser says of a page: a scheme, a host and, unless it is the
+// scheme's own, a port.
+func (c Config) allowedOrigins() ([]string, error) {
+	var origins []string
+	for text := range strings.SplitSeq(c.AllowedOrigins, ",") {
+		text = strings.TrimSpace(text)
+		if text == "" {
+			continue
+		}
+		page, err := url.Parse(text)
+		if err != nil || page.Scheme != "http" && page.Scheme != "https" || page.Host == "" ||
+			text != page.Scheme+"://"+page.Host || strings.Contains(page.Host, "*") {
+			return nil, fmt.Errorf("want origins such as https://shop.example, not %q", text)
+		}
+		origins = append(origins, text)
+	}
+	return origins, nil
 }
 
 // MayListen refuses to serve beyond this machine while tokens are signed with a key that was generated for development.

@@ -11,7 +11,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"farthing/graph"
+	"farthing/graph/graphqlhttp"
 	"farthing/internal/actor"
 	"farthing/internal/fault"
 	"farthing/internal/guard"
@@ -19,6 +19,9 @@ import (
 
 // actForHeader names the shopper that a service acts for.
 const actForHeader = "Farthing-Shopper"
+
+// tokenLeeway is how far the clock of a token's issuer may be off.
+const tokenLeeway = 30 * time.Second
 
 // readyTimeout is how long a readiness probe may take.
 const readyTimeout = 300 * time.Millisecond
@@ -84,7 +87,9 @@ func (a *App) observe(next http.Handler) http.Handler {
 		if !slices.Contains([]string{"/graphql", "/livez", "/readyz", "/"}, path) {
 			path = "other" // a path that anybody can make up must not become a label
 		}
-		a.metrics.request(path, watched.status, took)
+		if !watched.streamed() { // how long somebody watched is no time that an answer took
+			a.metrics.request(path, watched.status, took)
+		}
 		level := slog.LevelDebug
 		if path == "/graphql" {
 			level = slog.LevelInfo
@@ -105,7 +110,12 @@ func (w *watchedWriter) WriteHeader(status int) {
 	w.ResponseWriter.WriteHeader(status)
 }
 
-// Unwrap lets http.ResponseController reach the writer inside.
+// streamed says whether the answer was a connection that stays open: a WebSocket or an event stream.
+func (w *watchedWriter) streamed() bool {
+	return w.status == http.StatusSwitchingProtocols || strings.HasPrefix(w.Header().Get("Content-Type"), "text/event-stream")
+}
+
+// Unwrap lets http.ResponseController, and whoever takes over the connection, reach the writer inside.
 func (w *watchedWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // authenticate finds out who is calling. A request without a token is a visitor's; one with a token that is not valid is
@@ -117,52 +127,101 @@ func (a *App) authenticate() (func(http.Handler) http.Handler, error) {
 	}
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			caller, err := a.caller(r)
+			caller, remaining, err := a.caller(r.Context(), r.Header)
 			if err != nil {
 				a.refuse(w, r, err)
 				return
 			}
 			caller.Address = guard.ClientAddress(r, trusted)
-			ctx := graph.WithLoaders(actor.With(r.Context(), caller), a.DB)
-			next.ServeHTTP(w, r.WithContext(ctx))
+			next.ServeHTTP(w, r.WithContext(calledBy(r.Context(), caller, remaining)))
 		})
 	}, nil
 }
 
-// caller reads the token of a request and, for a service, whom it acts for.
-func (a *App) caller(r *http.Request) (actor.Actor, error) {
-	ctx := r.Context()
-	header := r.Header.Get("Authorization")
-	actFor := r.Header.Get(actForHeader)
+// calledBy is a context in which somebody is calling, who is known for so long unless it is a visitor.
+func calledBy(ctx context.Context, caller actor.Actor, remaining time.Duration) context.Context {
+	ctx = actor.With(ctx, caller)
+	if !caller.Anonymous() {
+		ctx = graphqlhttp.WithExpiry(ctx, remaining)
+	}
+	return ctx
+}
+
+// caller reads the token of a request and, for a service, whom it acts for. It tells how long the token will be taken
+// from now on, which is zero without one.
+func (a *App) caller(ctx context.Context, h http.Header) (caller actor.Actor, remaining time.Duration, err error) {
+	header := h.Get("Authorization")
+	actFor := h.Get(actForHeader)
 	if header == "" {
 		if actFor != "" {
-			return actor.Actor{}, fault.New(fault.Unauthenticated, "Only a service with a token can act for a shopper.")
+			return caller, 0, fault.New(fault.Unauthenticated, "Only a service with a token can act for a shopper.")
 		}
-		return actor.Actor{}, nil
+		return caller, 0, nil
 	}
 	scheme, token, ok := strings.Cut(header, " ")
 	if !ok || !strings.EqualFold(scheme, "Bearer") {
-		return actor.Actor{}, fault.New(fault.Unauthenticated, "The Authorization header is not \"Bearer TOKEN\".")
+		return caller, 0, fault.New(fault.Unauthenticated, "The Authorization header is not \"Bearer TOKEN\".")
 	}
 	claims, err := a.verifier.Verify(ctx, strings.TrimSpace(token))
 	if err != nil {
-		return actor.Actor{}, err
+		return caller, 0, err
 	}
-	caller := actor.Actor{Subject: claims.Subject, Roles: claims.Roles}
+	caller = actor.Actor{Subject: claims.Subject, Roles: claims.Roles}
 	subject := claims.Subject
 	if actFor != "" {
 		if !caller.Has(actor.Service) {
-			return actor.Actor{}, fault.New(fault.Forbidden, "Only a service can act for a shopper.")
+			return actor.Actor{}, 0, fault.New(fault.Forbidden, "Only a service can act for a shopper.")
 		}
 		subject = actFor
 		caller.Roles = append(caller.Roles, actor.Shopper)
 	}
 	if caller.Has(actor.Shopper) {
 		if caller.ShopperID, err = a.Identity.Shopper(ctx, claims.Issuer, subject); err != nil {
-			return actor.Actor{}, err
+			return actor.Actor{}, 0, err
 		}
 	}
-	return caller, nil
+	return caller, claims.ExpiresAt.Add(tokenLeeway).Sub(a.Clock()), nil
+}
+
+// newStreams keeps the connections of subscriptions.
+func (a *App) newStreams() (*graphqlhttp.Streams, error) {
+	most, err := a.Config.maxSubscriptions()
+	if err != nil {
+		return nil, err
+	}
+	origins, err := a.Config.allowedOrigins()
+	if err != nil {
+		return nil, err
+	}
+	streams := graphqlhttp.NewStreams(graphqlhttp.StreamsConfig{
+		Max: most, Origins: origins, Identify: a.identify, Logger: a.Logger,
+	})
+	a.metrics.streams(streams)
+	return streams, nil
+}
+
+// identify finds out who is calling from what a WebSocket begins with, for the browsers' sake, which cannot send headers
+// with one. It is read as headers are; when it says nothing, the headers of the request count.
+func (a *App) identify(ctx context.Context, credentials http.Header) (context.Context, error) {
+	if credentials.Get("Authorization") == "" && credentials.Get(actForHeader) == "" {
+		return ctx, nil
+	}
+	caller, remaining, err := a.caller(ctx, credentials)
+	if err != nil {
+		a.logRefused(ctx, err)
+		return nil, err
+	}
+	caller.Address = actor.From(ctx).Address
+	return calledBy(ctx, caller, remaining), nil
+}
+
+// logRefused logs why a caller is not let in.
+func (a *App) logRefused(ctx context.Context, err error) {
+	if len(fault.From(err)) > 0 {
+		a.Logger.InfoContext(ctx, "identity: refused", "error", err)
+	} else {
+		a.Logger.ErrorContext(ctx, "identity: unexpected error", "error", err)
+	}
 }
 
 // refuse answers a request whose caller is not let in, in the form of a GraphQL error.
@@ -180,10 +239,8 @@ func (a *App) refuse(w http.ResponseWriter, r *http.Request, err error) {
 		case fault.Forbidden:
 			status = http.StatusForbidden
 		}
-		a.Logger.InfoContext(r.Context(), "identity: refused", "error", err)
-	} else {
-		a.Logger.ErrorContext(r.Context(), "identity: unexpected error", "error", err)
 	}
+	a.logRefused(r.Context(), err)
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)

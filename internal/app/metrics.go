@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"farthing/graph/graphqlhttp"
 	"farthing/internal/checkout"
 	"farthing/internal/guard"
 )
@@ -74,6 +75,18 @@ func (m *metrics) limiter(r *guard.Resilient) {
 		prometheus.NewCounterFunc(prometheus.CounterOpts{
 			Name: "farthing_rate_limit_fallbacks_total", Help: "Decisions made in this process because Redis was away.",
 		}, func() float64 { return float64(r.Stats().Fallbacks) }),
+	)
+}
+
+// streams shows how many connections stay open, and what runs on them.
+func (m *metrics) streams(s *graphqlhttp.Streams) {
+	m.registry.MustRegister(
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "farthing_subscriptions", Help: "Subscriptions that are running.",
+		}, func() float64 { return float64(s.Operations()) }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "farthing_subscription_connections", Help: "WebSockets and event streams that are open.",
+		}, func() float64 { return float64(s.Connections()) }),
 	)
 }
 

@@ -8,7 +8,8 @@ import (
 	"testing"
 )
 
-// TestReadme starts the program as a newcomer does, with nothing, and makes the README's first purchase word by word.
+// TestReadme starts the program as a newcomer does, with nothing, makes the README's first purchase word by word, and asks
+// what it asks about an offer afterwards.
 func TestReadme(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("../../README.md")
@@ -17,8 +18,8 @@ func TestReadme(t *testing.T) {
 	}
 	commands := regexp.MustCompile(`(?s)\ngql '(\{.*?\})'\n`).FindAllStringSubmatch(string(text), -1)
 	answers := regexp.MustCompile("(?s)```json\n(.*?)\n```").FindAllStringSubmatch(string(text), -1)
-	if len(commands) != 2 || len(answers) != 2 {
-		t.Fatalf("the README has %d commands and %d answers, want 2 and 2", len(commands), len(answers))
+	if len(commands) != 4 || len(answers) != 4 {
+		t.Fatalf("the README has %d commands and %d answers, want 4 and 4", len(commands), len(answers))
 	}
 	environment := []string{"FARTHING_DATA_DIR=" + t.TempDir(), "FARTHING_LISTEN=127.0.0.1:0"}
 	server := start(t, environment...)
@@ -27,7 +28,7 @@ func TestReadme(t *testing.T) {
 	token := printed.FindStringSubmatch(server.out.String())[1]
 
 	o := &shop{url: server.url, names: names{}}
-	ids := regexp.MustCompile(`"(prd|pur)_[^"]*"`)
+	ids := regexp.MustCompile(`"(prd|pur|bdl)_[^"]*"`)
 	ask := func(command string) answer {
 		var body struct {
 			Query     string
@@ -50,6 +51,9 @@ func TestReadme(t *testing.T) {
 		if a := ask(strings.Replace(buy, change[0], change[1], 1)); !strings.Contains(string(a.body), `"code":"`+code+`"`) {
 			t.Errorf("with %s, want %s: %s", change[1], code, a)
 		}
+	}
+	for i := 2; i < len(commands); i++ {
+		o.wants(t, ask(named(commands[i][1])), named(answers[i][1]))
 	}
 	if c := farthing(t, environment, "verify"); c.failed != nil {
 		t.Errorf("verify: %v\n%s", c.failed, c.out)

@@ -80,6 +80,11 @@ func general(code, path string) string {
 	return fmt.Sprintf(`{"__typename": "GeneralError", "code": "%s", "path": %s}`, code, at)
 }
 
+// conflict is the refusal of a change that was made from another version.
+func conflict() string {
+	return `{"__typename": "ConflictError", "code": "CONFLICT", "path": ["expectedVersion"]}`
+}
+
 func listed(path string) string { return `["` + strings.ReplaceAll(path, ".", `", "`) + `"]` }
 
 // topLevel is the answer to an operation that is refused as a whole: code, the path of its field, and the field of the
@@ -241,7 +246,7 @@ func refusals() []refusal {
 		update("an unknown product", `{"id": "$nothing"}`, general("NOT_FOUND", "")),
 		update("no id", `{"id": "poems"}`, invalid("id")),
 		update("the id of a shopper", `{"id": "$ada"}`, invalid("id")),
-		update("a version that is gone", `{"expectedVersion": 7, "creator": "Me"}`, general("CONFLICT", "expectedVersion")),
+		update("a version that is gone", `{"expectedVersion": 7, "creator": "Me"}`, conflict()),
 		update("null for what must be", `{"status": null, "texts": null, "slug": null, "units": null}`, invalid("status", "texts", "slug", "units")),
 		update("on sale without a price", `{"prices": null}`, invalid("prices")),
 		update("back from the archive", `{"id": "$archived", "status": "ACTIVE"}`, invalid("status")),

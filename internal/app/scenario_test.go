@@ -141,9 +141,12 @@ func (o *shop) forgetLimits(t *testing.T, s store) {
 	if err != nil {
 		return // the test has taken the database away
 	}
-	keys := []string{"rate:farthing:" + guard.ByAddress("checkout", o.address, guard.Limit{}).Key}
-	for _, shopper := range shoppers {
-		keys = append(keys, "rate:farthing:"+guard.ByShopper("checkout", shopper, guard.Limit{}).Key)
+	var keys []string
+	for _, operation := range []string{"checkout", "coupon"} {
+		keys = append(keys, "rate:farthing:"+guard.ByAddress(operation, o.address, guard.Limit{}).Key)
+		for _, shopper := range shoppers {
+			keys = append(keys, "rate:farthing:"+guard.ByShopper(operation, shopper, guard.Limit{}).Key)
+		}
 	}
 	options, err := redis.ParseURL(s.redis)
 	if err != nil {
@@ -207,7 +210,7 @@ func (o *shop) stock(t *testing.T) {
 		}
 		o.names["$"+name] = id.Encode(id.Product, made.ID)
 		if name == "archived" {
-			if _, err := o.Catalog.Archive(t.Context(), made.ID); err != nil {
+			if _, err := o.Catalog.Archive(t.Context(), catalog.ArchiveInput{ID: made.ID}); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -13,11 +13,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"farthing/internal/actor"
-	"farthing/internal/catalog"
 	"farthing/internal/console"
 	"farthing/internal/demo"
-	"farthing/internal/fault"
-	"farthing/internal/id"
 )
 
 // How long the server waits for whom.
@@ -97,7 +94,10 @@ func (a *App) listen(ctx context.Context, listener net.Listener, handler http.Ha
 	}
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 	defer cancel()
-	if err := server.Shutdown(drain); err != nil {
+	// Subscriptions never finish by themselves: their clients are told to go elsewhere, while plain requests are waited for.
+	ended := make(chan error, 1)
+	go func() { ended <- a.streams.Stop(drain) }()
+	if err := errors.Join(server.Shutdown(drain), <-ended); err != nil {
 		a.Logger.Warn("some requests were cut off", "error", err)
 		return server.Close()
 	}
@@ -177,33 +177,16 @@ func (a *App) seedIfEmpty(ctx context.Context) error {
 		return err
 	}
 	if report != (demo.Report{}) {
-		a.Logger.Info("demo: shop set up", "products", report.Products, "purchases", report.Purchases)
+		a.Logger.Info("demo: shop set up", "products", report.Products, "offers", report.Offers, "purchases", report.Purchases)
 	}
 	return nil
 }
 
 // demoTabs are the examples with the ids of this shop filled in; nil when the shop has not what they are about.
 func (a *App) demoTabs(ctx context.Context, callers []caller) ([]console.Tab, error) {
-	var missing error
-	productID := func(slug string) string {
-		p, err := catalog.BySlug(ctx, a.DB.Client(), slug)
-		if err != nil {
-			missing = errors.Join(missing, err)
-			return ""
-		}
-		return id.Encode(id.Product, p.ID)
-	}
-	shopperID := func(subject string) string {
-		shopper, err := a.Identity.Shopper(ctx, a.Config.AuthIssuer, subject)
-		missing = errors.Join(missing, err)
-		return id.Encode(id.Shopper, shopper)
-	}
-	examples := demo.Tabs(productID, shopperID)
-	if missing != nil {
-		if fault.Is(missing, fault.NotFound) {
-			return nil, nil
-		}
-		return nil, missing
+	examples, err := demo.Tabs(ctx, a.demoShop())
+	if err != nil || examples == nil {
+		return nil, err
 	}
 	tabs := make([]console.Tab, len(examples))
 	for i, example := range examples {

@@ -59,7 +59,7 @@ func ByID(ctx context.Context, client *ent.Client, id uuid.UUID) (*ent.Product, 
 
 // BySlug finds a product and its prices by its name in addresses. The error is a NOT_FOUND fault when there is none.
 func BySlug(ctx context.Context, client *ent.Client, slug string) (*ent.Product, error) {
-	if !isSlug(slug) {
+	if !IsSlug(slug) {
 		return nil, notFound() // and PostgreSQL is not asked about text that it cannot hold
 	}
 	return only(ctx, client.Product.Query().Where(product.Slug(slug)))

@@ -1,6 +1,7 @@
 package catalog_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -161,11 +162,13 @@ func TestCreate(t *testing.T) {
 func facts(p *ent.Product) string {
 	bare := *p
 	bare.Edges = ent.ProductEdges{}
-	for _, at := range []*time.Time{bare.PublishFrom, bare.PublishUntil, &bare.CreatedAt, &bare.UpdatedAt} {
-		if at != nil {
-			*at = at.UTC()
+	// The window's instants may be anybody's, such as noon, and stay as they are.
+	for _, at := range []**time.Time{&bare.PublishFrom, &bare.PublishUntil} {
+		if *at != nil {
+			*at = new((*at).UTC())
 		}
 	}
+	bare.CreatedAt, bare.UpdatedAt = bare.CreatedAt.UTC(), bare.UpdatedAt.UTC()
 	text, err := json.MarshalIndent(bare, "", " ")
 	if err != nil {
 		panic(err)
@@ -361,7 +364,7 @@ func TestUpdate(t *testing.T) {
 			s.update(t, catalog.UpdateInput{ID: p.ID, ExpectedVersion: new(1), Creator: catalog.To("Poe")})
 			_, err := s.Update(merchandiser(t), catalog.UpdateInput{ID: p.ID, ExpectedVersion: new(1), Creator: catalog.To("Pope")})
 			wantFaults(t, err, "CONFLICT expectedVersion")
-			if !strings.Contains(err.Error(), "version 2") {
+			if !strings.Contains(err.Error(), "version 2, not 1") || fault.From(err)[0].Data != (catalog.Current{Version: 2}) {
 				t.Errorf("the refusal does not name the current version: %v", err)
 			}
 		})
@@ -424,7 +427,7 @@ func TestUpdate(t *testing.T) {
 			p := s.create(t, book("The Raven"))
 			other := s.create(t, book("The Crow"))
 			gone := s.create(t, book("The Dodo"))
-			if _, err := s.Archive(merchandiser(t), gone.ID); err != nil {
+			if _, err := s.Archive(merchandiser(t), catalog.ArchiveInput{ID: gone.ID}); err != nil {
 				t.Fatal(err)
 			}
 			for _, test := range []struct {
@@ -459,13 +462,151 @@ func TestArchive(t *testing.T) {
 		s := open(t, d)
 		p := s.create(t, book("The Raven"))
 		for range 2 {
-			archived, err := s.Archive(merchandiser(t), p.ID)
+			archived, err := s.Archive(merchandiser(t), catalog.ArchiveInput{ID: p.ID})
 			if err != nil || archived.Status != product.StatusARCHIVED || archived.Version != 2 || len(archived.Edges.Prices) != 1 {
 				t.Fatalf("got %v, %v", archived, err)
 			}
 		}
-		_, err := s.Archive(merchandiser(t), uuid.New())
-		wantFaults(t, err, "NOT_FOUND")
+		for _, test := range []struct {
+			name string
+			in   catalog.ArchiveInput
+			want []string
+		}{
+			{"what_is_not_there", catalog.ArchiveInput{ID: uuid.New()}, []string{"NOT_FOUND"}},
+			{"another_version", catalog.ArchiveInput{ID: p.ID, ExpectedVersion: new(1)}, []string{"CONFLICT expectedVersion"}},
+			{"what_cannot_be_read", catalog.ArchiveInput{
+				ExpectedVersion: new(1), Malformed: fault.List{fault.Input("id", "No id.")},
+			}, []string{"INVALID_INPUT id"}},
+			{"everything_at_once", catalog.ArchiveInput{
+				ID: p.ID, ExpectedVersion: new(1), Malformed: fault.List{fault.Input("reason", "No text.")},
+			}, []string{"INVALID_INPUT reason", "CONFLICT expectedVersion"}},
+		} {
+			_, err := s.Archive(merchandiser(t), test.in)
+			wantFaults(t, err, test.want...)
+			if fault.Is(err, fault.Conflict) && fault.From(err)[len(test.want)-1].Data != (catalog.Current{Version: 2}) {
+				t.Errorf("%s: the refusal does not bear the current version: %v", test.name, err)
+			}
+		}
+		if _, err := s.Archive(merchandiser(t), catalog.ArchiveInput{ID: p.ID, ExpectedVersion: new(2)}); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestMalformedInputIsRefusedWithEverythingElse(t *testing.T) {
+	t.Parallel()
+
+	t.Run("in_a_new_product", func(t *testing.T) {
+		t.Parallel()
+		in := book("")
+		in.Prices = []catalog.Price{{Currency: "XYZ"}, {Currency: "EUR", Amount: -1}}
+		in.Malformed = fault.List{fault.Input("prices.1.amount", "Not a number.")}
+		_, err := catalog.New(nil, currencies(t), nil).Create(t.Context(), in)
+		wantFaults(t, err, "INVALID_INPUT prices.1.amount", "INVALID_INPUT texts.0.name", "INVALID_INPUT prices.0.currency")
+		if message := fault.From(err)[0].Message; message != "Not a number." {
+			t.Errorf("the field is refused with %q", message)
+		}
+
+		in = book("Fine")
+		in.Malformed = fault.List{fault.Input("prices.0.amount", "Not a number.")}
+		_, err = catalog.New(nil, currencies(t), nil).Create(t.Context(), in)
+		wantFaults(t, err, "INVALID_INPUT prices.0.amount")
+	})
+
+	t.Run("in_a_change", func(t *testing.T) {
+		t.Parallel()
+		dbtest.Each(t, func(t *testing.T, d *db.DB) {
+			s := open(t, d)
+			p, gone := s.create(t, book("The Raven")), s.create(t, full())
+			if _, err := s.Archive(merchandiser(t), catalog.ArchiveInput{ID: gone.ID}); err != nil {
+				t.Fatal(err)
+			}
+			noID := fault.List{fault.Input("id", "No id.")}
+			for _, test := range []struct {
+				name string
+				in   catalog.UpdateInput
+				want []string
+			}{
+				{"what_could_not_be_read_is_blamed_once", catalog.UpdateInput{
+					ID: p.ID, Units: catalog.To(0), Slug: catalog.To(""), Malformed: fault.List{fault.Input("units", "Null.")},
+				}, []string{"INVALID_INPUT units", "INVALID_INPUT slug"}},
+				{"alone", catalog.UpdateInput{ID: p.ID, Malformed: fault.List{fault.Input("units", "Null.")}}, []string{"INVALID_INPUT units"}},
+				{"nobody_looks_for_a_product_without_an_id", catalog.UpdateInput{
+					ExpectedVersion: new(1), Malformed: noID,
+				}, []string{"INVALID_INPUT id"}},
+				{"what_is_wrong_with_any_product", catalog.UpdateInput{
+					Creator: catalog.To("a\nb"), Units: catalog.To(1_000_001), Prices: catalog.To([]catalog.Price{{Currency: "XYZ"}}),
+					PublishFrom: catalog.To(&noon), PublishUntil: catalog.To(&noon), Malformed: noID,
+				}, []string{
+					"INVALID_INPUT id", "INVALID_INPUT creator", "INVALID_INPUT prices.0.currency", "INVALID_INPUT units",
+					"INVALID_INPUT publishUntil",
+				}},
+				{"and_not_what_may_be_right_with_one", catalog.UpdateInput{
+					Status: catalog.To(product.StatusACTIVE), Units: catalog.To(5), PublishUntil: catalog.To(&noon), Malformed: noID,
+				}, []string{"INVALID_INPUT id"}},
+				{"with_one_that_is_not_there", catalog.UpdateInput{ID: uuid.New(), Slug: catalog.To("")}, []string{
+					"NOT_FOUND", "INVALID_INPUT slug",
+				}},
+				{"with_another_version", catalog.UpdateInput{
+					ID: gone.ID, ExpectedVersion: new(1), Status: catalog.To(product.StatusDRAFT), Slug: catalog.To(""),
+				}, []string{"CONFLICT expectedVersion", "INVALID_INPUT slug"}},
+			} {
+				t.Run(test.name, func(t *testing.T) {
+					_, err := s.Update(merchandiser(t), test.in)
+					wantFaults(t, err, test.want...)
+				})
+			}
+		})
+	})
+}
+
+func TestSeveralChangesInOneTransaction(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		s := open(t, d)
+		raven, dodo := s.create(t, book("The Raven")), s.create(t, book("The Dodo"))
+		boom := errors.New("boom")
+		run := func(end error) (crow *ent.Product) {
+			err := s.Write(merchandiser(t), func(ctx context.Context, tx *ent.Tx) error {
+				var err error
+				if crow, err = s.CreateIn(ctx, tx, book("The Crow")); err != nil {
+					return err
+				}
+				// What is refused has written nothing, and the rest goes on.
+				_, err = s.CreateIn(ctx, tx, book(""))
+				wantFaults(t, err, "INVALID_INPUT texts.0.name")
+				_, err = s.UpdateIn(ctx, tx, catalog.UpdateInput{ID: raven.ID, Slug: catalog.To("the-crow")})
+				wantFaults(t, err, "INVALID_INPUT slug")
+				_, err = s.ArchiveIn(ctx, tx, catalog.ArchiveInput{ID: crow.ID, ExpectedVersion: new(2)})
+				wantFaults(t, err, "CONFLICT expectedVersion")
+				if _, err = s.UpdateIn(ctx, tx, catalog.UpdateInput{ID: raven.ID, Creator: catalog.To("Poe")}); err != nil {
+					return err
+				}
+				if _, err = s.ArchiveIn(ctx, tx, catalog.ArchiveInput{ID: dodo.ID}); err != nil {
+					return err
+				}
+				return end
+			})
+			if !errors.Is(err, end) {
+				t.Fatal(err)
+			}
+			return crow
+		}
+		run(boom)
+		if got := s.byID(t, raven.ID); got.Version != 1 || d.Client().Product.Query().CountX(t.Context()) != 2 {
+			t.Errorf("after a rollback there is %v", got)
+		}
+		s.wantRevision(t, 2, "a rollback")
+		if crow := run(nil); s.byID(t, crow.ID).Slug != "the-crow" {
+			t.Errorf("made %v", crow)
+		}
+		if raven, dodo := s.byID(t, raven.ID), s.byID(t, dodo.ID); raven.Creator != "Poe" || raven.Version != 2 || dodo.Status != product.StatusARCHIVED {
+			t.Errorf("got %v and %v", raven, dodo)
+		}
+		s.wantRevision(t, 5, "three changes")
+		if n := d.Client().AuditEntry.Query().CountX(t.Context()); n != 5 {
+			t.Errorf("%d audit entries, want 5", n)
+		}
 	})
 }
 
@@ -511,7 +652,7 @@ func TestAudit(t *testing.T) {
 		s := open(t, d)
 		p := s.create(t, book("The Raven"))
 		s.update(t, catalog.UpdateInput{ID: p.ID, Creator: catalog.To("Poe")})
-		if _, err := s.Archive(merchandiser(t), p.ID); err != nil {
+		if _, err := s.Archive(merchandiser(t), catalog.ArchiveInput{ID: p.ID}); err != nil {
 			t.Fatal(err)
 		}
 		entries := d.Client().AuditEntry.Query().Where(auditentry.TargetID(p.ID)).Order(auditentry.ByID(sql.OrderAsc())).AllX(t.Context())

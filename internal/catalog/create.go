@@ -35,36 +35,52 @@ type CreateInput struct {
 	PublishFrom, PublishUntil *time.Time
 	// Reference is up to 255 characters and unique; nil for none.
 	Reference *string
+	// Malformed is what the door could not read of the input; it is refused together with all else that is wrong.
+	Malformed fault.List
 }
 
 // Create sets up a product. When the slug made from its name is taken, it gets a number: poems-2.
 //
 // The error is a fault.List of INVALID_INPUT with all that is wrong with the input; whether a given slug or the reference
 // is taken is asked only when nothing else is wrong.
-func (s *Service) Create(ctx context.Context, in CreateInput) (*ent.Product, error) {
-	d := draft{content: blank(), currencies: s.currencies}
-	in.onto(&d)
-	if err := d.finish().Err(); err != nil {
-		return nil, err
+func (s *Service) Create(ctx context.Context, in CreateInput) (made *ent.Product, err error) {
+	after, err := s.drafted(in)
+	if err != nil {
+		return nil, err // before a transaction is opened for it
 	}
-	now := s.now()
-	var made *ent.Product
-	err := s.write(ctx, func(ctx context.Context, tx *ent.Tx) error {
-		c := change{id: id.New(), after: d.content}
-		if err := claimNames(ctx, tx, &c); err != nil {
-			return err
-		}
-		if err := s.apply(ctx, tx, now, "createProduct", []change{c}); err != nil {
-			return err
-		}
-		var err error
-		made, err = ByID(ctx, tx.Client(), c.id)
+	err = s.Write(ctx, func(ctx context.Context, tx *ent.Tx) error {
+		made, err = s.make(ctx, tx, after)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
 	return made, nil
+}
+
+// CreateIn is Create in a transaction of the caller, which Write has opened.
+func (s *Service) CreateIn(ctx context.Context, tx *ent.Tx, in CreateInput) (*ent.Product, error) {
+	after, err := s.drafted(in)
+	if err != nil {
+		return nil, err
+	}
+	return s.make(ctx, tx, after)
+}
+
+// drafted is the content of a new product, or all that is wrong with the input by itself.
+func (s *Service) drafted(in CreateInput) (content, error) {
+	d := draft{Form: Form{Currencies: s.currencies}, content: blank()}
+	in.onto(&d)
+	return d.content, fault.Merge(in.Malformed, d.finish()).Err()
+}
+
+// make makes a product, and returns it as it is then.
+func (s *Service) make(ctx context.Context, tx *ent.Tx, after content) (*ent.Product, error) {
+	c := change{id: id.New(), after: after}
+	if err := claimNames(ctx, tx, &c); err != nil {
+		return nil, err
+	}
+	return s.write(ctx, tx, "createProduct", c)
 }
 
 func (in CreateInput) onto(d *draft) {
@@ -80,7 +96,7 @@ func (in CreateInput) onto(d *draft) {
 	d.setMedia("media", in.Media)
 	d.content.Units = in.Units
 	d.setPrices("prices", in.Prices)
-	d.content.PublishFrom, d.content.PublishUntil = instant(in.PublishFrom), instant(in.PublishUntil)
+	d.content.PublishFrom, d.content.PublishUntil = Instant(in.PublishFrom), Instant(in.PublishUntil)
 	if in.Reference != nil {
 		d.setReference("reference", *in.Reference)
 	}
@@ -95,12 +111,12 @@ func claimNames(ctx context.Context, tx *ent.Tx, c *change) error {
 			return err
 		}
 		if taken {
-			faults.Add(fault.Input("reference", "Another product has the reference %s.", clip(*c.after.Reference)))
+			faults.Add(fault.Input("reference", "Another product has the reference %s.", Clip(*c.after.Reference)))
 		}
 	}
 	if c.after.Slug == "" {
 		name := c.after.Texts[c.after.Language].Name
-		slugs, err := freeSlugs(ctx, tx.Client(), []string{stem(name, c.id)}, nil)
+		slugs, err := freeSlugs(ctx, tx.Client(), []string{Stem(name, fallbackStem, c.id)}, nil)
 		if err != nil {
 			return err
 		}

@@ -348,7 +348,7 @@ func (row *Row) read(column, text string, currencies *money.Currencies) string {
 		}
 		units, err := strconv.Atoi(text)
 		if err != nil {
-			return clip(text) + " is not a whole number."
+			return Clip(text) + " is not a whole number."
 		}
 		row.Units = To(units)
 	case "image_url":
@@ -387,7 +387,7 @@ func readInstant(text string, into *Change[*time.Time]) string {
 			return ""
 		}
 	}
-	return clip(text) + " is not an instant such as 2026-12-24T18:00:00Z, nor a day such as 2026-12-24."
+	return Clip(text) + " is not an instant such as 2026-12-24T18:00:00Z, nor a day such as 2026-12-24."
 }
 
 // list splits a cell with several values.

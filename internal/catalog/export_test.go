@@ -1,21 +1,15 @@
 package catalog
 
 import (
-	"github.com/google/uuid"
-
 	"farthing/ent/schema"
 	"farthing/internal/money"
 )
 
 // What tests of this package see of its inside.
 var (
-	Fold   = fold
-	Words  = words
-	IsSlug = isSlug
+	FoldText = fold
+	Words    = words
 )
-
-// Stem is the slug that is made from a name.
-func Stem(name string) string { return stem(name, uuid.Max) }
 
 // TermsOf are the search terms of a product with a name, a description and tags.
 func TermsOf(name, description string, tags ...string) []string {

@@ -107,9 +107,12 @@ func (s *Service) Import(ctx context.Context, in ImportInput) (ImportReport, err
 	if in.Mode == KeepGood && !in.DryRun {
 		for first := 0; first < len(in.Rows); first += importRows {
 			var part ImportReport
-			err := s.write(ctx, func(ctx context.Context, tx *ent.Tx) error {
+			err := s.Write(ctx, func(ctx context.Context, tx *ent.Tx) error {
 				part = ImportReport{}
-				return run.part(ctx, tx, first, &part)
+				if err := run.part(ctx, tx, first, &part); err != nil {
+					return err
+				}
+				return part.revise(ctx, tx)
 			})
 			if err != nil {
 				return report, err
@@ -118,7 +121,7 @@ func (s *Service) Import(ctx context.Context, in ImportInput) (ImportReport, err
 		}
 		return report, nil
 	}
-	err := s.write(ctx, func(ctx context.Context, tx *ent.Tx) error {
+	err := s.Write(ctx, func(ctx context.Context, tx *ent.Tx) error {
 		report = ImportReport{}
 		for first := 0; first < len(in.Rows); first += importRows {
 			if err := run.part(ctx, tx, first, &report); err != nil {
@@ -128,7 +131,7 @@ func (s *Service) Import(ctx context.Context, in ImportInput) (ImportReport, err
 		if in.DryRun || run.spoiled(report) {
 			return errUndo
 		}
-		return nil
+		return report.revise(ctx, tx)
 	})
 	if err != nil && !errors.Is(err, errUndo) {
 		return ImportReport{}, err
@@ -137,6 +140,14 @@ func (s *Service) Import(ctx context.Context, in ImportInput) (ImportReport, err
 		report = ImportReport{Bad: report.Bad}
 	}
 	return report, nil
+}
+
+// revise is the last step of a transaction of an import, so that checkouts wait for its commit alone.
+func (r *ImportReport) revise(ctx context.Context, tx *ent.Tx) error {
+	if r.Created+r.Updated == 0 {
+		return nil
+	}
+	return Revise(ctx, tx)
 }
 
 func (r *ImportReport) add(part ImportReport) {
@@ -170,7 +181,7 @@ func (run *importRun) look() {
 		problems := slices.Clone(row.Problems)
 		if ref := reference(row); ref != "" {
 			if line, twice := references[ref]; twice {
-				problems = append(problems, fmt.Sprintf("reference: Line %d has the reference %s, too.", line, clip(ref)))
+				problems = append(problems, fmt.Sprintf("reference: Line %d has the reference %s, too.", line, Clip(ref)))
 			} else {
 				references[ref] = row.Line
 			}
@@ -178,7 +189,7 @@ func (run *importRun) look() {
 		if row.Slug.Set {
 			slug := row.Slug.Value
 			if line, twice := slugs[slug]; twice {
-				problems = append(problems, fmt.Sprintf("slug: Line %d has the slug %s, too.", line, clip(slug)))
+				problems = append(problems, fmt.Sprintf("slug: Line %d has the slug %s, too.", line, Clip(slug)))
 			} else {
 				slugs[slug], run.given[slug] = row.Line, true
 			}
@@ -244,7 +255,7 @@ func (run *importRun) known(ctx context.Context, tx *ent.Tx, rows []Row) (knownP
 		if ref := reference(row); utf8.ValidString(ref) && !strings.ContainsFunc(ref, breaksLine) {
 			references = append(references, ref)
 		}
-		if row.Slug.Set && isSlug(row.Slug.Value) {
+		if row.Slug.Set && IsSlug(row.Slug.Value) {
 			slugs = append(slugs, row.Slug.Value)
 		}
 	}
@@ -268,7 +279,7 @@ type decision struct {
 
 // decide lays a row over its product, or over a blank one. It decides nothing about a slug that is to be made.
 func (run *importRun) decide(row Row, known knownProducts) (decision, []string, error) {
-	d := draft{content: blank(), currencies: run.service.currencies}
+	d := draft{Form: Form{Currencies: run.service.currencies}, content: blank()}
 	c := change{}
 	old, exists := known.byReference[reference(row)]
 	if exists {
@@ -283,7 +294,7 @@ func (run *importRun) decide(row Row, known knownProducts) (decision, []string, 
 	}
 	row.onto(&d, exists)
 	if owner, taken := known.slugs[d.content.Slug]; taken && row.Slug.Set && owner != c.id {
-		d.refuse("slug", "Another product has the slug %s.", d.content.Slug)
+		d.Refuse("slug", "Another product has the slug %s.", d.content.Slug)
 	}
 	if faults := d.finish(); len(faults) > 0 {
 		return decision{}, sentences(faults), nil
@@ -303,7 +314,7 @@ func (run *importRun) nameNew(ctx context.Context, tx *ent.Tx, changes []change)
 	for i, c := range changes {
 		if c.after.Slug == "" {
 			unnamed = append(unnamed, i)
-			stems = append(stems, stem(c.after.Texts[c.after.Language].Name, c.id))
+			stems = append(stems, Stem(c.after.Texts[c.after.Language].Name, fallbackStem, c.id))
 		}
 	}
 	slugs, err := freeSlugs(ctx, tx.Client(), stems, run.given)
@@ -319,7 +330,7 @@ func (run *importRun) nameNew(ctx context.Context, tx *ent.Tx, changes []change)
 // reference is the row's reference in the form in which it is stored.
 func reference(row Row) string {
 	d := draft{}
-	return d.line("", row.Reference, 0, maxReference)
+	return d.Line("", row.Reference, 0, maxReference)
 }
 
 // onto lays the row over a draft. Faults name the import's columns.
@@ -327,7 +338,7 @@ func (row Row) onto(d *draft, exists bool) {
 	d.setReference("reference", row.Reference)
 	if row.Kind.Set {
 		if exists && row.Kind.Value != d.content.Kind {
-			d.refuse("kind", "The product is %s already and stays so.", d.content.Kind)
+			d.Refuse("kind", "The product is %s already and stays so.", d.content.Kind)
 		}
 		d.setKind("kind", row.Kind.Value)
 	}
@@ -363,10 +374,10 @@ func (row Row) onto(d *draft, exists bool) {
 		}
 	}
 	if row.PublishFrom.Set {
-		d.content.PublishFrom = instant(row.PublishFrom.Value)
+		d.content.PublishFrom = Instant(row.PublishFrom.Value)
 	}
 	if row.PublishUntil.Set {
-		d.content.PublishUntil = instant(row.PublishUntil.Value)
+		d.content.PublishUntil = Instant(row.PublishUntil.Value)
 	}
 }
 
@@ -389,16 +400,16 @@ func (row Row) textOnto(d *draft, exists bool) {
 	text, there := d.content.Texts[tag]
 	switch {
 	case row.Name.Set:
-		text.Name = d.line("name", row.Name.Value, 1, maxName)
+		text.Name = d.Line("name", row.Name.Value, 1, maxName)
 	case !there:
-		d.refuse("name", "A new product, or a new language of one, needs a name.")
+		d.Refuse("name", "A new product, or a new language of one, needs a name.")
 	}
 	if row.Description.Set {
-		text.Description = d.lines("description", row.Description.Value, maxDescription)
+		text.Description = d.Lines("description", row.Description.Value, maxDescription)
 	}
 	d.content.Texts[tag] = text
 	if len(d.content.Texts) > maxTexts {
-		d.refuse("language", "A product has texts in at most %d languages.", maxTexts)
+		d.Refuse("language", "A product has texts in at most %d languages.", maxTexts)
 	}
 }
 
@@ -411,7 +422,7 @@ func (d *draft) setImage(path, address string) {
 	case i >= 0:
 		d.content.Media[i] = schema.Media{Kind: "IMAGE", URL: address}
 	case len(d.content.Media) == maxMedia:
-		d.refuse(path, "The product has %d links already.", maxMedia)
+		d.Refuse(path, "The product has %d links already.", maxMedia)
 	default:
 		d.content.Media = append(d.content.Media, schema.Media{Kind: "IMAGE", URL: address})
 	}

@@ -208,7 +208,7 @@ func TestImport(t *testing.T) {
 			s := open(t, d)
 			file := []string{"reference,status,name,price_usd", "1,ACTIVE,Poems,1", "2,ARCHIVED,Old poems,1"}
 			s.load(t, catalog.ImportInput{}, file...)
-			if _, err := s.Archive(merchandiser(t), s.byReference(t, "1").ID); err != nil {
+			if _, err := s.Archive(merchandiser(t), catalog.ArchiveInput{ID: s.byReference(t, "1").ID}); err != nil {
 				t.Fatal(err)
 			}
 			wantReport(t, s.load(t, catalog.ImportInput{}, file...), catalog.ImportReport{Skipped: 1, Unchanged: 1})

@@ -137,7 +137,7 @@ func (s *Service) query(in ListInput) (query, error) {
 	_, traded := s.currencies.Lookup(f.Currency)
 	switch {
 	case f.Currency != "" && !traded:
-		faults.Add(fault.Input("filter.currency", "This shop does not trade in %s.", clip(string(f.Currency))))
+		faults.Add(fault.Input("filter.currency", "This shop does not trade in %s.", Clip(string(f.Currency))))
 	case f.Currency == "" && (f.MinPrice != nil || f.MaxPrice != nil):
 		faults.Add(fault.Input("filter.currency", "Give the currency of the price range."))
 	case f.Currency == "" && (q.Order == PriceLow || q.Order == PriceHigh):
@@ -290,7 +290,7 @@ func (q query) order(dialect string) (page.Order[*ent.Product], error) {
 			return amount
 		}
 	default:
-		return order, fault.Input("orderBy", "%s is not an order of products.", clip(string(q.Order)))
+		return order, fault.Input("orderBy", "%s is not an order of products.", Clip(string(q.Order)))
 	}
 	return order, nil
 }

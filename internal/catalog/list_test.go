@@ -171,7 +171,7 @@ func shelf(t *testing.T, s *shop) {
 		s.create(t, in)
 	}
 	gone := s.create(t, book("A novel of old"))
-	if _, err := s.Archive(merchandiser(t), gone.ID); err != nil {
+	if _, err := s.Archive(merchandiser(t), catalog.ArchiveInput{ID: gone.ID}); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -57,6 +57,10 @@ func fold(text string) string {
 	return norm.NFKC.String(unaccented.Replace(strings.ToLower(strings.ToUpper(text))))
 }
 
+// Fold brings a label to the form in which labels are compared: two that are the same folded are the same label. What
+// differs in case, accents, shape of letters or the spaces between words alone is the same.
+func Fold(text string) string { return strings.Join(strings.Fields(fold(text)), " ") }
+
 func isASCII(text string) bool {
 	for i := range len(text) {
 		if text[i] >= utf8.RuneSelf {
@@ -106,7 +110,7 @@ func cut(text string, most int) string {
 
 // exact is the term by which a whole tag, category or creator is found.
 func exact(kind, text string) []byte {
-	folded := strings.Join(strings.Fields(fold(text)), " ")
+	folded := Fold(text)
 	if len(folded) > maxExactBytes {
 		sum := sha256.Sum256([]byte(folded))
 		folded = "#" + hex.EncodeToString(sum[:])

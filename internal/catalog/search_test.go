@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
 	"pgregory.net/rapid"
 
 	"farthing/internal/catalog"
@@ -30,23 +31,23 @@ func TestFold(t *testing.T) {
 		{"ｶﾞﾗｽ", "ガラス"},
 		{"כְּתָב", "כתב"},
 	} {
-		if got := catalog.Fold(test.text); got != test.want {
+		if got := catalog.FoldText(test.text); got != test.want {
 			t.Errorf("Fold(%q) = %q, want %q", test.text, got, test.want)
 		}
 	}
 
 	t.Run("twice_is_once", rapid.MakeCheck(func(t *rapid.T) {
 		text := rapid.String().Draw(t, "text")
-		once := catalog.Fold(text)
-		if twice := catalog.Fold(once); twice != once {
+		once := catalog.FoldText(text)
+		if twice := catalog.FoldText(once); twice != once {
 			t.Fatalf("%q folds to %q and that to %q", text, once, twice)
 		}
 	}))
 	t.Run("does_not_see_case", rapid.MakeCheck(func(t *rapid.T) {
 		text := rapid.StringMatching(`[\p{Latin}\p{Greek}\p{Cyrillic}]{0,20}`).Draw(t, "text")
 		// In letters such as İ and ŉ case is more than case.
-		if upper := strings.ToUpper(text); strings.EqualFold(upper, text) && catalog.Fold(upper) != catalog.Fold(text) {
-			t.Fatalf("%q and %q fold to %q and %q", text, upper, catalog.Fold(text), catalog.Fold(upper))
+		if upper := strings.ToUpper(text); strings.EqualFold(upper, text) && catalog.FoldText(upper) != catalog.FoldText(text) {
+			t.Fatalf("%q and %q fold to %q and %q", text, upper, catalog.FoldText(text), catalog.FoldText(upper))
 		}
 	}))
 }
@@ -90,7 +91,7 @@ func TestTerms(t *testing.T) {
 	t.Run("lead_to_every_word_and_its_beginnings", rapid.MakeCheck(func(t *rapid.T) {
 		title := rapid.String().Draw(t, "title")
 		terms := catalog.TermsOf(title, "")
-		for _, word := range catalog.Words(catalog.Fold(title)) {
+		for _, word := range catalog.Words(catalog.FoldText(title)) {
 			runes := []rune(word)
 			beginning := string(runes[:rapid.IntRange(1, len(runes)).Draw(t, "length")])
 			prefixes, ok := catalog.SearchPrefixes(beginning)
@@ -153,13 +154,13 @@ func TestSlugOfAName(t *testing.T) {
 		{strings.Repeat("abcd ", 30), strings.Repeat("abcd-", 15) + "abcd"},
 		{strings.Repeat("x", 200), strings.Repeat("x", 80)},
 	} {
-		if got := catalog.Stem(test.name); got != test.want {
+		if got := catalog.Stem(test.name, "product", uuid.Max); got != test.want {
 			t.Errorf("the slug of %q is %q, want %q", test.name, got, test.want)
 		}
 	}
 	t.Run("is_a_slug", rapid.MakeCheck(func(t *rapid.T) {
 		name := rapid.OneOf(rapid.String(), rapid.StringMatching(`[A-Za-zÀ-ž0-9 '.-]{0,200}`)).Draw(t, "name")
-		if slug := catalog.Stem(name); !catalog.IsSlug(slug) || len(slug) > 80 {
+		if slug := catalog.Stem(name, "product", uuid.Max); !catalog.IsSlug(slug) || len(slug) > 80 {
 			t.Fatalf("%q becomes %q", name, slug)
 		}
 	}))

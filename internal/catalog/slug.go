@@ -21,8 +21,8 @@ const (
 	maxStem = 80
 )
 
-// isSlug says whether the text has the form of a slug: letters a to z and digits, with single hyphens between them.
-func isSlug(text string) bool {
+// IsSlug says whether the text has the form of a slug: letters a to z and digits, with single hyphens between them.
+func IsSlug(text string) bool {
 	if len(text) > maxSlug {
 		return false
 	}
@@ -37,9 +37,13 @@ func isSlug(text string) bool {
 	return last != '-'
 }
 
-// stem makes a slug from a name: its folded letters and digits of ASCII, with hyphens for what is between them. A name
-// that has none, such as one in Korean, becomes product- and eight digits of the id.
-func stem(name string, id uuid.UUID) string {
+// fallbackStem is what the slug of a product begins with whose name has nothing to make a slug of.
+const fallbackStem = "product"
+
+// Stem makes a slug from a name: its folded letters and digits of ASCII, with hyphens for what is between them, at most 80
+// characters. A name that has none, such as one in Korean, becomes the fallback and eight digits of the id:
+// product-0123abcd.
+func Stem(name, fallback string, id uuid.UUID) string {
 	apostrophes := strings.NewReplacer("'", "", "’", "", "ʼ", "")
 	var slug strings.Builder
 	for _, c := range fold(apostrophes.Replace(name)) {
@@ -60,7 +64,7 @@ func stem(name string, id uuid.UUID) string {
 	}
 	if text == "" {
 		const shown = 4 // bytes from the end, which are random
-		return "product-" + hex.EncodeToString(id[len(id)-shown:])
+		return fallback + "-" + hex.EncodeToString(id[len(id)-shown:])
 	}
 	return text
 }

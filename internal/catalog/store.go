@@ -15,7 +15,7 @@ import (
 	"farthing/ent/price"
 	"farthing/ent/product"
 	"farthing/ent/productterm"
-	"farthing/internal/actor"
+	"farthing/ent/schema"
 	"farthing/internal/audit"
 	"farthing/internal/db"
 	"farthing/internal/fault"
@@ -40,9 +40,13 @@ type change struct {
 	after   content
 }
 
-// write runs a function in a transaction. A slug or reference that somebody else takes between our look and our insert
-// is a violated unique index; then the function starts again, sees who has it, and takes another or refuses.
-func (s *Service) write(ctx context.Context, fn func(ctx context.Context, tx *ent.Tx) error) error {
+// Write runs a function in a transaction of its own, which may take in several CreateIn, UpdateIn and ArchiveIn. What one of
+// them refuses it has written nothing of, and the transaction can go on without it.
+//
+// A slug or reference that somebody else takes between our look and our insert is a violated unique index, which spoils
+// the transaction; then the function starts again, sees who has it, and takes another or refuses. See db.DB.Tx for what
+// a function that may run several times has to mind.
+func (s *Service) Write(ctx context.Context, fn func(ctx context.Context, tx *ent.Tx) error) error {
 	const attempts = 10
 	for range attempts {
 		err := s.db.Tx(ctx, fn)
@@ -58,8 +62,20 @@ func lock(ctx context.Context, tx *ent.Tx, id uuid.UUID) (*ent.Product, error) {
 	return only(ctx, tx.Product.Query().Where(product.ID(id), db.Lock))
 }
 
+// write applies one change and returns the product as it is then. The instant from which its prices are in force is taken
+// while nobody sells.
+func (s *Service) write(ctx context.Context, tx *ent.Tx, action string, c change) (*ent.Product, error) {
+	if err := Revise(ctx, tx); err != nil {
+		return nil, err
+	}
+	if err := s.apply(ctx, tx, s.now(), action, []change{c}); err != nil {
+		return nil, err
+	}
+	return ByID(ctx, tx.Client(), c.id)
+}
+
 // apply writes changes with all that follows from them: versions, prices and their history, search terms, audit. What
-// exists must be locked.
+// exists must be locked. The caller does Revise at the end.
 func (s *Service) apply(ctx context.Context, tx *ent.Tx, now time.Time, action string, changes []change) error {
 	steps := []func(context.Context, *ent.Tx, time.Time, []change) error{makeProducts, changeProducts, writePrices, s.indexTerms}
 	for _, step := range steps {
@@ -149,30 +165,20 @@ func changeProducts(ctx context.Context, tx *ent.Tx, now time.Time, changes []ch
 // writePrices writes the prices that differ, and for each of them its step in the price history.
 func writePrices(ctx context.Context, tx *ent.Tx, now time.Time, changes []change) error {
 	var set []*ent.PriceCreate
-	var history []*ent.PriceChangeCreate
+	var history []priceStep
 	removed := make(map[money.Code][]uuid.UUID)
-	step := func(id uuid.UUID, currency money.Code) *ent.PriceChangeCreate {
-		create := tx.PriceChange.Create().SetProductID(id).SetCurrency(currency).SetActor(actor.From(ctx).Name()).SetCreatedAt(now)
-		history = append(history, create)
-		return create
-	}
 	for _, change := range changes {
-		var before prices
+		var before schema.Prices
 		if change.before != nil {
 			before = change.before.Prices
 		}
-		for _, currency := range slices.Sorted(maps.Keys(change.after.Prices)) {
-			amount := change.after.Prices[currency]
-			if was, priced := before[currency]; !priced || was != amount {
-				set = append(set, tx.Price.Create().SetProductID(change.id).SetCurrency(currency).SetAmount(amount))
-				step(change.id, currency).SetAmount(amount)
+		for _, step := range priceSteps(change.id, before, change.after.Prices) {
+			history = append(history, step)
+			if step.amount == nil {
+				removed[step.currency] = append(removed[step.currency], step.id)
+				continue
 			}
-		}
-		for _, currency := range slices.Sorted(maps.Keys(before)) {
-			if _, priced := change.after.Prices[currency]; !priced {
-				removed[currency] = append(removed[currency], change.id)
-				step(change.id, currency)
-			}
+			set = append(set, tx.Price.Create().SetProductID(step.id).SetCurrency(step.currency).SetAmount(*step.amount))
 		}
 	}
 
@@ -192,12 +198,7 @@ func writePrices(ctx context.Context, tx *ent.Tx, now time.Time, changes []chang
 			}
 		}
 	}
-	for chunk := range slices.Chunk(history, smallRows) {
-		if err := tx.PriceChange.CreateBulk(chunk...).Exec(ctx); err != nil {
-			return fmt.Errorf("writing the price history: %w", err)
-		}
-	}
-	return nil
+	return recordSteps(ctx, tx, now, history)
 }
 
 // indexTerms makes the search index of the changed products what it should be: terms that stay are not touched.

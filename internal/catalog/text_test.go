@@ -35,6 +35,9 @@ func TestTextIn(t *testing.T) {
 			if got := catalog.TextIn(p, test.wanted).Name; got != test.want {
 				t.Errorf("for %q it is called %q, want %q", test.wanted, got, test.want)
 			}
+			if got := catalog.Best(p.Language, p.Texts, test.wanted).Name; got != test.want {
+				t.Errorf("for %q the best is %q, want %q", test.wanted, got, test.want)
+			}
 		})
 	}
 	if diff := cmp.Diff([]string{"en", "de", "ko", "pt-BR", "zh-Hant"}, catalog.Languages(p)); diff != "" {

@@ -2,13 +2,14 @@ package checkout
 
 import (
 	"bytes"
+	"cmp"
 	"slices"
-	"strconv"
 
 	"github.com/google/uuid"
 
 	"farthing/internal/fault"
 	"farthing/internal/money"
+	"farthing/internal/pricing"
 )
 
 // Limits of a basket.
@@ -16,21 +17,22 @@ const (
 	// MaxItems is how many items a basket may have.
 	MaxItems = 50
 	// MaxQuantity is how many of one thing a basket may hold, all its items together.
-	MaxQuantity = 9_999
+	MaxQuantity = pricing.MaxQuantity
+	// MaxChoices is how many components may be chosen of a bundle.
+	MaxChoices = 100
+	// MaxProducts is how many different products a basket may come down to, those in its bundles counted.
+	MaxProducts = 1_000
 )
 
 // Item is one item of a basket.
-type Item struct {
-	// ID is what to buy: a product.
-	ID uuid.UUID
-	// Quantity is how many, 1 to MaxQuantity.
-	Quantity int64
-}
+type Item = pricing.Item
 
 // Basket is what a shopper wants to buy, in one currency.
 type Basket struct {
 	Currency money.Code
 	Items    []Item
+	// CouponCode is the code of a coupon; empty for none.
+	CouponCode string
 }
 
 // validate finds everything that is wrong with a basket by itself.
@@ -47,52 +49,33 @@ func (b Basket) validate(faults *fault.List, currencies *money.Currencies) {
 	}
 	for i, item := range b.Items {
 		if item.Quantity < 1 || item.Quantity > MaxQuantity {
-			faults.Add(fault.Input(itemPath(i)+".quantity", "A quantity is 1 to %d, not %d.", MaxQuantity, item.Quantity))
+			faults.Add(fault.Input(pricing.ItemPath(i)+".quantity", "A quantity is 1 to %d, not %d.", MaxQuantity, item.Quantity))
+		}
+		if n := len(item.Choices); n > MaxChoices {
+			faults.Add(fault.Input(pricing.ItemPath(i)+".choices", "Choose at most %d things, not %d.", MaxChoices, n))
 		}
 	}
 }
 
-// itemPath is the path of an item in the input.
-func itemPath(i int) string { return "items." + strconv.Itoa(i) }
-
-// wanted is a thing that a basket wants, with the items that name it put together.
-type wanted struct {
-	id uuid.UUID
-	// quantity is that of all its items.
-	quantity int64
-	// path leads to the first of its items.
-	path string
-	// most is the greatest quantity of a single item, and mostPath leads to that item.
-	most     int64
-	mostPath string
+// things are what the items of a basket name.
+func (b Basket) things() []uuid.UUID {
+	return ids(b.Items, func(i Item) []uuid.UUID { return []uuid.UUID{i.ID} })
 }
 
-// wants puts the items of a basket together, in the order in which things are first named.
-func (b Basket) wants() []wanted {
-	list, places := make([]wanted, 0, len(b.Items)), make(map[uuid.UUID]int, len(b.Items))
-	for i, item := range b.Items {
-		at, seen := places[item.ID]
-		if !seen {
-			at = len(list)
-			places[item.ID] = at
-			list = append(list, wanted{id: item.ID, path: itemPath(i)})
-		}
-		w := &list[at]
-		w.quantity += item.Quantity
-		if item.Quantity > w.most {
-			w.most, w.mostPath = item.Quantity, itemPath(i)
-		}
-	}
-	return list
-}
-
-// canonical is the basket in the one form that all orders of its items have in common.
+// canonical is the basket in the one form that all orders of its items have in common. Purchases that were made before
+// there was anything to choose have the same form still.
 func (b Basket) canonical() [][]any {
-	list := b.wants()
-	slices.SortFunc(list, func(a, c wanted) int { return bytes.Compare(a.id[:], c.id[:]) })
+	list := pricing.Merge(b.Items)
+	slices.SortFunc(list, func(a, c pricing.Want) int {
+		order := func(x, y uuid.UUID) int { return bytes.Compare(x[:], y[:]) }
+		return cmp.Or(order(a.ID, c.ID), slices.CompareFunc(a.Choices, c.Choices, order))
+	})
 	form := make([][]any, len(list))
 	for i, w := range list {
-		form[i] = []any{w.id, w.quantity}
+		form[i] = []any{w.ID, w.Quantity}
+		if len(w.Choices) > 0 {
+			form[i] = append(form[i], w.Choices)
+		}
 	}
 	return form
 }

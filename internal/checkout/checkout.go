@@ -6,7 +6,8 @@
 //
 // Requests go through a till, which takes those that came while the last transaction was committing into one: it loads
 // what they need under lock, decides on each in plain Go, writes what was decided set-wise and commits (till.go,
-// decide.go). The same prices stand behind a quote and a checkout, so that they cannot disagree (price.go).
+// decide.go). Prices are internal/pricing's; the catalogue's, a quote's and the till's are made from the same knowledge in
+// the same way, so that they cannot disagree (known.go).
 package checkout
 
 import (
@@ -25,6 +26,7 @@ import (
 	"farthing/internal/id"
 	"farthing/internal/idempotency"
 	"farthing/internal/money"
+	"farthing/internal/offers"
 	"farthing/internal/rewards"
 )
 
@@ -37,10 +39,15 @@ type Config struct {
 	Currencies *money.Currencies
 	// Rules are what buying earns.
 	Rules rewards.Rules
-	// Limiter decides how many checkouts may come.
+	// Offers are what makes prices lower than list prices.
+	Offers *offers.Service
+	// Limiter decides how many checkouts may come, and how many codes of coupons.
 	Limiter guard.Limiter
-	// PerShopper and PerAddress are the limits by shopper and by client address.
+	// PerShopper and PerAddress are the limits on checkouts by shopper and by client address.
 	PerShopper, PerAddress guard.Limit
+	// CodesPerShopper and CodesPerAddress are the limits on codes of coupons, good or wrong, at quotes and checkouts
+	// together: they are what keeps codes from being guessed.
+	CodesPerShopper, CodesPerAddress guard.Limit
 	// Clock gives the current instant.
 	Clock func() time.Time
 	// Logger hears of batches that had to be taken apart.
@@ -114,6 +121,14 @@ func (s *Service) Checkout(ctx context.Context, in Input) (Result, error) {
 	if !decision.Allowed {
 		return s.unlessRepeated(ctx, r, result, decision.Err())
 	}
+	var unknown bool
+	if r.coupon, unknown, err = s.coupon(ctx, in.Basket.CouponCode); err != nil {
+		return s.unlessRepeated(ctx, r, result, err)
+	}
+	if unknown {
+		return s.unlessRepeated(ctx, r, result, couponNotValid())
+	}
+	r.weight = s.Offers.Boards.Weight(in.Basket.things())
 	if err := s.till.do(ctx, r); err != nil {
 		return result, err
 	}
@@ -147,6 +162,16 @@ func (s *Service) limit(ctx context.Context, caller actor.Actor) (guard.Decision
 		return decision, fmt.Errorf("ask the rate limiter: %w", err)
 	}
 	return decision, nil
+}
+
+// guesses are the buckets that codes of coupons are counted in. A visitor is known by the address alone.
+func (s *Service) guesses(caller actor.Actor) []guard.Bucket {
+	const operation = "coupon"
+	byAddress := guard.ByAddress(operation, caller.Address, s.CodesPerAddress)
+	if caller.ShopperID == uuid.Nil {
+		return []guard.Bucket{byAddress}
+	}
+	return []guard.Bucket{guard.ByShopper(operation, caller.ShopperID, s.CodesPerShopper), byAddress}
 }
 
 // unlessRepeated refuses a checkout before it comes to the till: one that came too soon, or that is wrong by itself. A
@@ -194,7 +219,7 @@ func (s *Service) answer(ctx context.Context, r *request, result Result) (Result
 
 // validate finds everything that is wrong with an input by itself.
 func (s *Service) validate(in Input) error {
-	faults := in.Malformed
+	var faults fault.List
 	faults.AddIf(idempotency.Validate("idempotencyKey", in.IdempotencyKey))
 	in.Basket.validate(&faults, s.Currencies)
 	if currency, traded := s.Currencies.Lookup(in.Basket.Currency); traded {
@@ -205,13 +230,50 @@ func (s *Service) validate(in Input) error {
 			faults.Add(fault.Input("expectedTotal", "%s has %d decimals.", currency.Code, currency.MinorUnit))
 		}
 	}
-	return faults.Err()
+	return fault.Merge(in.Malformed, faults).Err()
 }
 
-// fingerprint is over what the client sent: the currency, the total it showed, and the basket with equal items put
-// together and sorted, so that the order in which a client lists them makes no other request.
+// fingerprint is over what the client sent: the currency, the total it showed, the basket with equal items put together
+// and sorted, so that the order in which a client lists them makes no other request, and the code of a coupon as it
+// counts. A basket without one has the fingerprint that it had before there were coupons.
 func (in Input) fingerprint() (idempotency.Fingerprint, error) {
-	return idempotency.FingerprintOf(in.Basket.Currency, in.ExpectedTotal, in.Basket.canonical())
+	content := []any{in.Basket.Currency, in.ExpectedTotal, in.Basket.canonical()}
+	if code := in.Basket.CouponCode; code != "" {
+		content = append(content, offers.FoldCode(code))
+	}
+	return idempotency.FingerprintOf(content...)
+}
+
+// Owned is what an ALREADY_OWNED fault tells: a product and what makes it owned, or a bundle of which everything is.
+type Owned struct {
+	Product     *ent.Product
+	Entitlement *ent.Entitlement
+	Bundle      *ent.Bundle
+}
+
+// Unavailable is what a NOT_AVAILABLE fault tells: what cannot be bought.
+type Unavailable struct {
+	Product *ent.Product
+	Bundle  *ent.Bundle
+	Trial   *ent.TrialOffer
+}
+
+// TrialUsed is what a TRIAL_USED fault tells.
+type TrialUsed struct{ Offer *ent.TrialOffer }
+
+// SoldOut is what a SOLD_OUT fault tells: how many units are left of a sale, and what the basket costs without it.
+type SoldOut struct {
+	Remaining int64
+	Sale      *ent.FlashSale
+	Quote     *Quote
+}
+
+// LimitReached is what a LIMIT_REACHED fault tells: how many units of a sale a shopper gets and has had, when they count
+// anew (nil for never), and what the basket costs without it.
+type LimitReached struct {
+	Limit, Used int64
+	ResetsAt    *time.Time
+	Quote       *Quote
 }
 
 // now is the current instant as both stores keep it.

@@ -162,7 +162,7 @@ func TestCheckoutEarnsBadges(t *testing.T) {
 		ctx := s.rich(t, "sam", "10", "USD")
 		for n := int64(1); n <= 12; n++ {
 			in := order(fmt.Sprint("key ", n), "0.20", of(hints, 1))
-			quote, err := s.Quote(ctx, in.Basket)
+			quote, err := s.Quote(ctx, QuoteInput{Basket: in.Basket})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -250,7 +250,7 @@ func TestReplay(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if _, err := s.catalog.Archive(merchandiser(t), p.ID); err != nil {
+				if _, err := s.catalog.Archive(merchandiser(t), catalog.ArchiveInput{ID: p.ID}); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -284,7 +284,7 @@ func TestRefusals(t *testing.T) {
 		owned := s.durable(t, "Owned", "0.99 USD")
 		draft := s.create(t, catalog.CreateInput{Kind: product.KindDURABLE, Units: 1, Status: product.StatusDRAFT}, "Draft", []string{"1 USD"})
 		archived := s.durable(t, "Archived", "1 USD")
-		if _, err := s.catalog.Archive(merchandiser(t), archived.ID); err != nil {
+		if _, err := s.catalog.Archive(merchandiser(t), catalog.ArchiveInput{ID: archived.ID}); err != nil {
 			t.Fatal(err)
 		}
 		early := s.create(t, catalog.CreateInput{Kind: product.KindDURABLE, Units: 1, PublishFrom: new(noon.Add(time.Microsecond))}, "Early", []string{"1 USD"})
@@ -443,7 +443,7 @@ func TestQuote(t *testing.T) {
 		basket := Basket{Currency: "USD", Items: []Item{of(book, 1), of(hints, 3)}}
 		before := contents(t, d)
 
-		visitor, err := s.Quote(t.Context(), basket)
+		visitor, err := s.Quote(t.Context(), QuoteInput{Basket: basket})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -456,7 +456,7 @@ func TestQuote(t *testing.T) {
 		}
 
 		ctx := s.shopper(t, "sam")
-		poor, err := s.Quote(ctx, basket)
+		poor, err := s.Quote(ctx, QuoteInput{Basket: basket})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -464,7 +464,7 @@ func TestQuote(t *testing.T) {
 			t.Errorf("the quote without a wallet is %+v", poor)
 		}
 		s.give(ctx, t, "1", "USD", wallet.Promotional)
-		poor, err = s.Quote(ctx, basket)
+		poor, err = s.Quote(ctx, QuoteInput{Basket: basket})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -481,7 +481,7 @@ func TestQuote(t *testing.T) {
 			"currency": {Basket{Currency: "CHF", Items: basket.Items}, "INVALID_INPUT currency"},
 			"quantity": {Basket{Currency: "USD", Items: []Item{of(hints, 0)}}, "INVALID_INPUT items.0.quantity"},
 		} {
-			if quote, err := s.Quote(ctx, c.basket); quote != nil {
+			if quote, err := s.Quote(ctx, QuoteInput{Basket: c.basket}); quote != nil {
 				t.Errorf("%s: %+v", name, quote)
 			} else {
 				wantRefusals(t, err, c.want)
@@ -501,7 +501,7 @@ func TestQuoteIsWhatACheckoutDoes(t *testing.T) {
 			s.durable(t, "Archived", "1 USD"),
 			{ID: id.New()},
 		}
-		if _, err := s.catalog.Archive(merchandiser(t), goods[5].ID); err != nil {
+		if _, err := s.catalog.Archive(merchandiser(t), catalog.ArchiveInput{ID: goods[5].ID}); err != nil {
 			t.Fatal(err)
 		}
 		var shoppers []context.Context
@@ -522,7 +522,7 @@ func TestQuoteIsWhatACheckoutDoes(t *testing.T) {
 			}), 1, 4).Draw(rt, "items")
 			code := rapid.SampledFrom([]money.Code{"USD", "USD", "KRW"}).Draw(rt, "currency")
 			basket := Basket{Currency: code, Items: items}
-			quote, err := s.Quote(ctx, basket)
+			quote, err := s.Quote(ctx, QuoteInput{Basket: basket})
 			if err != nil {
 				rt.Fatal(err)
 			}
@@ -546,7 +546,7 @@ func TestQuoteIsWhatACheckoutDoes(t *testing.T) {
 					len(p.Edges.Lines) == len(quote.Lines) && len(p.Edges.Badges) == len(quote.Badges)
 				for i, l := range p.Edges.Lines {
 					q := quote.Lines[i]
-					same = same && l.ProductID == q.Product.ID && l.Quantity == q.Quantity && l.UnitPrice == q.UnitPrice && l.Total == q.Total
+					same = same && l.ProductID == q.ID && l.Quantity == q.Quantity && l.UnitPrice == q.Parts[0].Unit && l.Total == q.Total
 				}
 				if !same {
 					rt.Fatalf("quote %+v, then %+v", quote, p)

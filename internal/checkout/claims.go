@@ -45,20 +45,79 @@ func Claims() []proof.Claim {
 				WHERE t.purchase_id IS NOT NULL AND p.id IS NULL`,
 		},
 		{
-			Name: "every line of a purchase gave its entitlement, and nothing else did",
+			Name: "the lines of a product in a purchase gave one entitlement with all their units, and nothing else did",
 			Contradictions: `
-				SELECT l.purchase_id AS purchase, l.product_id AS product FROM purchase_lines l
+				SELECT l.purchase_id AS purchase, l.product_id AS product FROM (
+					SELECT purchase_id, product_id, SUM(quantity * units) AS units, COUNT(trial_offer_id) AS trials, COUNT(*) AS lines
+					FROM purchase_lines GROUP BY purchase_id, product_id
+				) l
 				LEFT JOIN purchases p ON p.id = l.purchase_id
 				LEFT JOIN entitlements e ON e.purchase_id = l.purchase_id AND e.product_id = l.product_id
-				WHERE e.id IS NULL OR e.shopper_id <> p.shopper_id OR e.units <> l.quantity * l.units
+				WHERE e.id IS NULL OR e.shopper_id <> p.shopper_id
+				   OR (e.kind = 'TRIAL' AND (l.trials <> 1 OR l.lines <> 1))
+				   OR (e.kind <> 'TRIAL' AND (l.trials <> 0 OR e.units <> l.units))
+				   OR (e.kind = 'DURABLE' AND l.lines <> 1)
 				UNION ALL
 				SELECT e.purchase_id, e.product_id FROM entitlements e
 				LEFT JOIN purchase_lines l ON l.purchase_id = e.purchase_id AND l.product_id = e.product_id
 				WHERE l.id IS NULL
 				UNION ALL
-				SELECT purchase_id, product_id FROM entitlements GROUP BY purchase_id, product_id HAVING COUNT(*) > 1
+				SELECT purchase_id, product_id FROM entitlements GROUP BY purchase_id, product_id HAVING COUNT(*) > 1`,
+		},
+		{
+			Name: "the adjustments of a line are what it cost less than its list price",
+			Contradictions: `
+				SELECT l.id AS line, l.subtotal, l.total, COALESCE(a.amount, 0) AS adjusted FROM purchase_lines l
+				LEFT JOIN (SELECT line_id, SUM(amount) AS amount FROM line_adjustments GROUP BY line_id) a ON a.line_id = l.id
+				WHERE l.subtotal - COALESCE(a.amount, 0) <> l.total`,
+		},
+		{
+			Name: "what was taken of an offer is what purchases took of it, all together and by shopper, and not more than there was",
+			Contradictions: `
+				WITH bought AS (
+					SELECT a.source_id, a.round, p.shopper_id, SUM(a.units) AS units FROM line_adjustments a
+					JOIN purchase_lines l ON l.id = a.line_id JOIN purchases p ON p.id = l.purchase_id
+					WHERE a.kind = 'FLASH_SALE' GROUP BY a.source_id, a.round, p.shopper_id
+					UNION ALL
+					SELECT a.source_id, a.round, p.shopper_id, COUNT(DISTINCT p.id) FROM line_adjustments a
+					JOIN purchase_lines l ON l.id = a.line_id JOIN purchases p ON p.id = l.purchase_id
+					WHERE a.kind = 'COUPON' GROUP BY a.source_id, a.round, p.shopper_id
+				), counted AS (
+					SELECT source_id, round, SUM(units) AS units FROM bought GROUP BY source_id, round
+				)
+				SELECT c.source_id AS offer, c.units AS bought, s.taken FROM counted c
+				LEFT JOIN offer_stocks s ON s.offer_id = c.source_id AND s.round = c.round
+				WHERE s.id IS NULL OR s.taken <> c.units
 				UNION ALL
-				SELECT purchase_id, product_id FROM purchase_lines GROUP BY purchase_id, product_id HAVING COUNT(*) > 1`,
+				SELECT s.offer_id, 0, s.taken FROM offer_stocks s
+				LEFT JOIN counted c ON c.source_id = s.offer_id AND c.round = s.round
+				WHERE (c.source_id IS NULL AND s.taken <> 0) OR s.taken > s.most
+				UNION ALL
+				SELECT b.source_id, b.units, u.taken FROM bought b
+				LEFT JOIN offer_uses u ON u.offer_id = b.source_id AND u.round = b.round AND u.shopper_id = b.shopper_id
+				WHERE u.id IS NULL OR u.taken <> b.units
+				UNION ALL
+				SELECT u.offer_id, 0, u.taken FROM offer_uses u
+				LEFT JOIN bought b ON b.source_id = u.offer_id AND b.round = u.round AND b.shopper_id = u.shopper_id
+				WHERE (b.source_id IS NULL AND u.taken <> 0) OR u.taken > u.most`,
+		},
+		{
+			Name: "a trial was begun by a line of its purchase at its price, and credited once, by the purchase that converted it",
+			Contradictions: `
+				SELECT t.id AS trial, t.purchase_id AS purchase FROM trials t
+				LEFT JOIN purchases p ON p.id = t.purchase_id
+				LEFT JOIN purchase_lines l ON l.purchase_id = t.purchase_id AND l.trial_offer_id = t.offer_id AND l.product_id = t.product_id
+				WHERE l.id IS NULL OR p.shopper_id <> t.shopper_id OR p.currency <> t.currency OR l.total <> t.price
+				UNION ALL
+				SELECT l.id, l.purchase_id FROM purchase_lines l
+				LEFT JOIN trials t ON t.purchase_id = l.purchase_id AND t.offer_id = l.trial_offer_id
+				WHERE l.trial_offer_id IS NOT NULL AND t.id IS NULL
+				UNION ALL
+				SELECT a.id, l.purchase_id FROM line_adjustments a
+				JOIN purchase_lines l ON l.id = a.line_id JOIN purchases p ON p.id = l.purchase_id
+				LEFT JOIN trials t ON t.shopper_id = p.shopper_id AND t.product_id = l.product_id
+				WHERE a.kind = 'TRIAL_CREDIT' AND (t.id IS NULL OR t.converted_by IS NULL OR t.converted_by <> p.id
+				   OR t.offer_id <> a.source_id OR a.amount > t.price OR t.currency <> p.currency)`,
 		},
 		{
 			Name: "a shopper's purchases are numbered without a gap",

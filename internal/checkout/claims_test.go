@@ -5,12 +5,14 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 
 	"farthing/ent"
 	"farthing/ent/account"
 	"farthing/ent/entitlement"
+	"farthing/ent/lineadjustment"
 	"farthing/ent/purchaseline"
 	"farthing/ent/transfer"
 	"farthing/internal/db"
@@ -62,6 +64,22 @@ func TestClaims(t *testing.T) {
 			_, err := tx.ExecContext(ctx, statement)
 			return err
 		}
+		cut := func(tx *ent.Tx, kind lineadjustment.Kind, source uuid.UUID, units int64) error {
+			return tx.LineAdjustment.Create().SetLineID(bought.Purchase.Edges.Lines[0].ID).SetPosition(0).SetKind(kind).SetSourceID(source).
+				SetLanguage("en").SetNames(map[string]string{}).SetAmount(amount("0.10")).SetUnits(units).Exec(ctx)
+		}
+		stock := func(tx *ent.Tx, offer uuid.UUID, taken int64) error {
+			return tx.OfferStock.Create().SetOfferID(offer).SetTaken(taken).Exec(ctx)
+		}
+		use := func(tx *ent.Tx, offer uuid.UUID, taken int64) error {
+			return tx.OfferUse.Create().SetOfferID(offer).SetShopperID(sam).SetTaken(taken).Exec(ctx)
+		}
+		trial := func(tx *ent.Tx, purchase uuid.UUID) error {
+			return tx.Trial.Create().SetShopperID(sam).SetProductID(hints.ID).SetOfferID(id.New()).SetPurchaseID(purchase).
+				SetEntitlementID(id.New()).SetCurrency("USD").SetPrice(0).SetStartedAt(noon).SetExpiresAt(noon.Add(time.Hour)).
+				SetCreditUntil(noon.Add(time.Hour)).Exec(ctx)
+		}
+		const taken = "what was taken of an offer is what purchases took of it"
 		for name, c := range map[string]struct {
 			claim string
 			spoil func(tx *ent.Tx) error
@@ -85,11 +103,29 @@ func TestClaims(t *testing.T) {
 			"a_debit_for_nothing": {"every transfer of a purchase belongs", func(tx *ent.Tx) error {
 				return debit(tx, bought.Wallet, id.New(), "1", account.KindREVENUE)
 			}},
-			"an_entitlement_to_what_was_not_bought": {"every line of a purchase gave", func(tx *ent.Tx) error { return grant(tx, id.New()) }},
-			"an_entitlement_twice":                  {"every line of a purchase gave", func(tx *ent.Tx) error { return grant(tx, hints.ID) }},
-			"no_entitlement":                        {"every line of a purchase gave", func(tx *ent.Tx) error { return line(tx, bought.Purchase.ID, id.New(), "0") }},
-			"a_gap":                                 {"a shopper's purchases are numbered", func(tx *ent.Tx) error { return purchase(tx, 3, "0").Exec(ctx) }},
-			"no_key":                                {"every purchase was made under one", func(tx *ent.Tx) error { return purchase(tx, 2, "0").Exec(ctx) }},
+			"an_entitlement_to_what_was_not_bought": {"the lines of a product in a purchase gave", func(tx *ent.Tx) error { return grant(tx, id.New()) }},
+			"an_entitlement_twice":                  {"the lines of a product in a purchase gave", func(tx *ent.Tx) error { return grant(tx, hints.ID) }},
+			"no_entitlement":                        {"the lines of a product in a purchase gave", func(tx *ent.Tx) error { return line(tx, bought.Purchase.ID, id.New(), "0") }},
+			"an_adjustment_of_nothing":              {"the adjustments of a line", func(tx *ent.Tx) error { return cut(tx, "BUNDLE", id.New(), 1) }},
+			"units_that_are_not_counted":            {taken, func(tx *ent.Tx) error { return cut(tx, "FLASH_SALE", id.New(), 1) }},
+			"units_that_are_not_the_shopper's": {taken, func(tx *ent.Tx) error {
+				offer := id.New()
+				return errors.Join(cut(tx, "FLASH_SALE", offer, 1), stock(tx, offer, 1))
+			}},
+			"too_few_units": {taken, func(tx *ent.Tx) error {
+				offer := id.New()
+				return errors.Join(cut(tx, "FLASH_SALE", offer, 2), stock(tx, offer, 1), use(tx, offer, 2))
+			}},
+			"a_coupon_counted_twice": {taken, func(tx *ent.Tx) error {
+				offer := id.New()
+				return errors.Join(cut(tx, "COUPON", offer, 5), stock(tx, offer, 2), use(tx, offer, 1))
+			}},
+			"units_that_nobody_took":         {taken, func(tx *ent.Tx) error { return stock(tx, id.New(), 1) }},
+			"units_that_the_shopper_did_not": {taken, func(tx *ent.Tx) error { return use(tx, id.New(), 1) }},
+			"a_trial_without_a_line":         {"a trial was begun", func(tx *ent.Tx) error { return trial(tx, bought.Purchase.ID) }},
+			"a_credit_without_a_trial":       {"a trial was begun", func(tx *ent.Tx) error { return cut(tx, "TRIAL_CREDIT", id.New(), 1) }},
+			"a_gap":                          {"a shopper's purchases are numbered", func(tx *ent.Tx) error { return purchase(tx, 3, "0").Exec(ctx) }},
+			"no_key":                         {"every purchase was made under one", func(tx *ent.Tx) error { return purchase(tx, 2, "0").Exec(ctx) }},
 			"a_key_of_nothing": {"every purchase was made under one", func(tx *ent.Tx) error {
 				return tx.IdempotencyKey.Create().SetShopperID(sam).SetOperation(operation).SetKey("k").SetFingerprint(make([]byte, 32)).
 					SetResultID(id.New()).SetCreatedAt(noon).Exec(ctx)

@@ -230,7 +230,7 @@ func TestMixedLoad(t *testing.T) {
 func buyAsShown(ctx context.Context, shops []*shop, key string, items []Item, valid map[money.Amount]bool) error {
 	basket := Basket{Currency: "USD", Items: items}
 	for {
-		quote, err := shops[0].Quote(ctx, basket)
+		quote, err := shops[0].Quote(ctx, QuoteInput{Basket: basket})
 		if err != nil {
 			return err
 		}
@@ -319,7 +319,7 @@ func TestLargestBatch(t *testing.T) {
 		for i := range batch {
 			unknown := make([]Item, MaxItems)
 			for j := range unknown {
-				unknown[j] = Item{id.New(), 1}
+				unknown[j] = Item{ID: id.New(), Quantity: 1}
 			}
 			batch[i] = requested(ctx, t, order("unknown", "1", unknown...))
 		}

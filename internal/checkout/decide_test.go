@@ -18,6 +18,7 @@ import (
 	"farthing/internal/id"
 	"farthing/internal/idempotency"
 	"farthing/internal/money"
+	"farthing/internal/offers"
 	"farthing/internal/rewards"
 	"farthing/internal/wallet"
 )
@@ -88,6 +89,7 @@ func (o outcome) String() string {
 		for _, f := range fault.From(o.err) {
 			codes = append(codes, string(f.Code))
 		}
+		slices.Sort(codes)
 		return strings.Join(codes, " ")
 	case o.purchase != nil:
 		return "bought"
@@ -165,9 +167,13 @@ func (w *world) load() *state {
 		accounts[i] = new(*a)
 	}
 	st := &state{
-		now: noon, currencies: w.currencies, rules: w.rules,
+		known: &known{
+			now: noon, board: offers.NewBoard(0, nil, nil, nil, nil),
+			products: map[uuid.UUID]*ent.Product{}, owned: maps.Clone(w.owned),
+		},
+		currencies: w.currencies, rules: w.rules,
 		shoppers: map[uuid.UUID]bool{}, claims: maps.Clone(w.claims), book: wallet.NewBook(noon, accounts...),
-		products: map[uuid.UUID]*ent.Product{}, owned: maps.Clone(w.owned), badges: maps.Clone(w.badges), ordinals: maps.Clone(w.ordinals),
+		badges: maps.Clone(w.badges), ordinals: maps.Clone(w.ordinals),
 	}
 	for _, s := range w.shoppers {
 		st.shoppers[s] = true
@@ -411,6 +417,7 @@ func (m model) decide(d drawn, goods []*ent.Product) string {
 	points *= money.Unit
 	switch {
 	case len(codes) > 0:
+		slices.Sort(codes)
 		return strings.Join(codes, " ")
 	case total != d.expected:
 		return "PRICE_CHANGED"

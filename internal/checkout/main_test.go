@@ -26,6 +26,7 @@ import (
 	"farthing/internal/id"
 	"farthing/internal/identity"
 	"farthing/internal/money"
+	"farthing/internal/offers"
 	"farthing/internal/proof"
 	"farthing/internal/rewards"
 	"farthing/internal/wallet"
@@ -58,6 +59,7 @@ func (c *clock) set(now time.Time) {
 type shop struct {
 	*Service
 	catalog  *catalog.Service
+	offers   *offers.Service
 	wallets  *wallet.Service
 	shoppers *identity.Service
 	clock    *clock
@@ -75,6 +77,8 @@ func open(t testing.TB, d *db.DB, changes ...func(*Config)) *shop {
 		change(&config)
 	}
 	s.catalog = catalog.New(d, config.Currencies, s.clock.get)
+	s.offers = offers.New(d, config.Currencies, s.clock.get)
+	config.Offers = s.offers
 	s.wallets = wallet.New(d, config.Currencies, s.clock.get)
 	s.shoppers = identity.New(d, s.clock.get)
 	if err := s.wallets.OpenHouse(t.Context()); err != nil {

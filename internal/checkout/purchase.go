@@ -10,6 +10,7 @@ import (
 	"farthing/ent"
 	"farthing/ent/badgeaward"
 	"farthing/ent/entitlement"
+	"farthing/ent/lineadjustment"
 	"farthing/ent/purchase"
 	"farthing/ent/purchaseline"
 	"farthing/ent/shopper"
@@ -57,7 +58,10 @@ func Count(ctx context.Context, client *ent.Client, shopperID uuid.UUID) (int64,
 // whole has a query read what belongs to a purchase, in the order in which it was decided.
 func whole(q *ent.PurchaseQuery) *ent.PurchaseQuery {
 	return q.
-		WithLines(func(q *ent.PurchaseLineQuery) { q.Order(purchaseline.ByPosition()) }).
+		WithLines(func(q *ent.PurchaseLineQuery) {
+			q.Order(purchaseline.ByPosition()).
+				WithAdjustments(func(q *ent.LineAdjustmentQuery) { q.Order(lineadjustment.ByPosition()) })
+		}).
 		WithEntitlements(func(q *ent.EntitlementQuery) { q.Order(entitlement.ByID()) }).
 		WithBadges(func(q *ent.BadgeAwardQuery) { q.Order(badgeaward.ByID()) })
 }

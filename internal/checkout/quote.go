@@ -2,91 +2,207 @@ package checkout
 
 import (
 	"context"
+	"time"
 
 	"github.com/google/uuid"
 
 	"farthing/ent"
+	"farthing/ent/schema"
 	"farthing/internal/actor"
-	"farthing/internal/catalog"
-	held "farthing/internal/entitlement"
 	"farthing/internal/fault"
+	"farthing/internal/identity"
 	"farthing/internal/money"
+	"farthing/internal/offers"
+	"farthing/internal/pricing"
 	"farthing/internal/rewards"
 	"farthing/internal/wallet"
 )
 
 // Quote is what a basket costs, and what that means for whoever asks.
 type Quote struct {
-	Pricing
-	// Balance is what is in the shopper's wallet; nil for a visitor.
+	pricing.Result
+
+	Currency money.Currency
+	// At is the instant that it was decided for.
+	At time.Time
+	// Balance is what is in the shopper's wallet; nil for a visitor, and for whoever asks for somebody else.
 	Balance *money.Amount
 	// Shortfall is what is missing in it; nil for a visitor and when nothing is.
 	Shortfall *money.Amount
 	// Points and Badges are what the purchase would earn.
 	Points money.Amount
 	Badges []rewards.Badge
+
+	known *known
 }
 
-// Quote says what a basket costs the caller now. Visitors may ask too.
-func (s *Service) Quote(ctx context.Context, basket Basket) (*Quote, error) {
+// Product is one that the quote names, with its prices; nil when it is not there.
+func (q *Quote) Product(id uuid.UUID) *ent.Product {
+	if q.known == nil {
+		return nil
+	}
+	return q.known.products[id]
+}
+
+// Board is what was on offer.
+func (q *Quote) Board() *offers.Board {
+	if q.known == nil {
+		return offers.NewBoard(0, nil, nil, nil, nil)
+	}
+	return q.known.board
+}
+
+// Label is what an offer of the quote is called: the language it is in by itself, and its texts.
+func (q *Quote) Label(kind pricing.AdjustmentKind, source uuid.UUID) (language string, texts map[string]schema.Text) {
+	if q.known == nil {
+		return "", nil
+	}
+	return q.known.label(kind, source)
+}
+
+// QuoteInput asks what a basket costs.
+type QuoteInput struct {
+	Basket
+	// At is the instant to price it for, not before now; nil for now.
+	At *time.Time
+	// As is the shopper to price it for; the zero id for whoever calls.
+	As uuid.UUID
+	// Malformed is what the door could not read of the input; it is refused together with all else that is wrong.
+	Malformed fault.List
+}
+
+// Quote says what a basket costs: the caller now or, for those who may ask so, somebody else or later. Visitors may ask
+// too. What a checkout would refuse is in the quote; the error is for input that cannot be priced.
+func (s *Service) Quote(ctx context.Context, in QuoteInput) (*Quote, error) {
+	now := s.now()
 	var faults fault.List
-	basket.validate(&faults, s.Currencies)
-	if err := faults.Err(); err != nil {
+	in.validate(&faults, s.Currencies)
+	if in.At != nil && in.At.Before(now) {
+		faults.Add(fault.Input("at", "What is past cannot be quoted; it is %s now.", now.Format(time.RFC3339)))
+	}
+	if err := fault.Merge(in.Malformed, faults).Err(); err != nil {
 		return nil, err
 	}
-	client, shopper, now := s.db.Client(), actor.From(ctx).ShopperID, s.now()
-	var shoppers []uuid.UUID
-	if shopper != uuid.Nil {
-		shoppers = append(shoppers, shopper)
+	if in.At != nil {
+		now = *in.At
 	}
-	products := ids(basket.Items, func(i Item) []uuid.UUID { return []uuid.UUID{i.ID} })
-	st := &state{now: now, currencies: s.Currencies, rules: s.Rules}
-	var err error
-	if st.products, err = catalog.ByIDs(ctx, client, products); err != nil {
+	shopper := actor.From(ctx).ShopperID
+	if in.As != uuid.Nil && in.As != shopper {
+		if _, err := identity.ByID(ctx, s.db.Client(), in.As); err != nil {
+			return nil, at("as", err)
+		}
+		shopper = in.As
+	}
+	coupon, unknown, err := s.coupon(ctx, in.CouponCode)
+	if err != nil {
 		return nil, err
 	}
-	if st.owned, err = held.Owned(ctx, client, shoppers, products); err != nil {
+	st, err := s.view(ctx, now, shopper, asked{things: in.things(), coupons: coupons(coupon)})
+	if err != nil {
 		return nil, err
 	}
-	if len(shoppers) > 0 {
-		if st.book, err = wallet.Load(ctx, client, now, shoppers...); err != nil {
-			return nil, err
-		}
-		if st.badges, err = rewards.HeldBy(ctx, client, shoppers...); err != nil {
-			return nil, err
-		}
-		if st.ordinals, err = lastOrdinals(ctx, client, shoppers); err != nil {
-			return nil, err
-		}
-	}
-	pricing, err := price(basket, s.Currencies.Of(basket.Currency), shelf{
-		products: st.products,
-		owned:    func(id uuid.UUID) *ent.Entitlement { return st.owned[held.Good{ShopperID: shopper, ProductID: id}] },
-	}, now)
+	q := question{shopper: shopper, currency: s.Currencies.Of(in.Currency), items: in.Items, coupon: coupon}
+	result, err := st.price(q)
 	if err != nil {
 		return nil, tooDear()
 	}
-	return st.quote(pricing, shopper), nil
+	if unknown {
+		result.Refusals.Add(couponNotValid())
+	}
+	quote := st.quote(q, result)
+	if in.As != uuid.Nil && in.As != actor.From(ctx).ShopperID {
+		quote.Balance, quote.Shortfall = nil, nil
+	}
+	return quote, nil
 }
 
-// quote adds to a pricing what it means for a shopper; uuid.Nil is a visitor.
-func (st *state) quote(pricing Pricing, shopper uuid.UUID) *Quote {
-	q := &Quote{Pricing: pricing}
-	spent := wallet.Origins{Paid: pricing.Total}
+// at puts a fault of somebody else at a field of the input.
+func at(path string, err error) error {
+	if faults := fault.From(err); len(faults) > 0 {
+		return faults[0].At(path)
+	}
+	return err
+}
+
+func coupons(id uuid.UUID) []uuid.UUID {
+	if id == uuid.Nil {
+		return nil
+	}
+	return []uuid.UUID{id}
+}
+
+// coupon finds the coupon of a code, under the limit on guesses. Whether it counts is decided with the price; unknown
+// says that there is none.
+func (s *Service) coupon(ctx context.Context, code string) (id uuid.UUID, unknown bool, err error) {
+	if code == "" {
+		return uuid.Nil, false, nil
+	}
+	caller := actor.From(ctx)
+	decision, err := s.Limiter.Allow(ctx, s.guesses(caller)...)
+	switch {
+	case err != nil:
+		return uuid.Nil, false, err
+	case !decision.Allowed:
+		return uuid.Nil, false, decision.Err()
+	}
+	row, err := s.Offers.FindCoupon(ctx, s.db.Client(), code)
+	switch {
+	case err != nil:
+		return uuid.Nil, false, err
+	case row == nil:
+		return uuid.Nil, true, nil
+	}
+	return row.ID, false, nil
+}
+
+// view reads what it takes to price things for a shopper, or a visitor, outside of the till.
+func (s *Service) view(ctx context.Context, now time.Time, shopper uuid.UUID, a asked) (*state, error) {
 	if shopper != uuid.Nil {
-		there := st.holds(shopper, pricing.Currency.Code)
+		a.shoppers = []uuid.UUID{shopper}
+	}
+	board, err := s.Offers.Boards.Current(ctx)
+	if err != nil {
+		return nil, err
+	}
+	client := s.db.Client()
+	st := &state{currencies: s.Currencies, rules: s.Rules}
+	if st.known, err = read(ctx, client, board, now, a); err != nil {
+		return nil, err
+	}
+	if err := st.readStocks(ctx, client); err != nil {
+		return nil, err
+	}
+	if shopper == uuid.Nil {
+		return st, nil
+	}
+	if st.book, err = wallet.Load(ctx, client, now, shopper); err != nil {
+		return nil, err
+	}
+	if st.badges, err = rewards.HeldBy(ctx, client, shopper); err != nil {
+		return nil, err
+	}
+	st.ordinals, err = lastOrdinals(ctx, client, a.shoppers)
+	return st, err
+}
+
+// quote adds to a price what it means for a shopper; uuid.Nil is a visitor.
+func (st *state) quote(asked question, result pricing.Result) *Quote {
+	q := &Quote{Result: result, Currency: asked.currency, At: st.now, known: st.known}
+	spent, shopper := wallet.Origins{Paid: result.Total}, asked.shopper
+	if shopper != uuid.Nil {
+		there := st.holds(shopper, asked.currency.Code)
 		q.Balance = new(there.Total())
-		if missing := pricing.Total - there.Total(); missing > 0 {
+		if missing := result.Total - there.Total(); missing > 0 {
 			q.Shortfall = &missing
 			there.Paid += missing // it would have to be topped up, and a top-up is paid for
 		}
-		spent = there.Take(pricing.Total)
+		spent = there.Take(result.Total)
 		q.Badges = rewards.Earned(st.ordinals[shopper]+1, func(code string) bool {
 			return st.badges[rewards.Held{ShopperID: shopper, Badge: code}]
 		})
 	}
 	// Points of an amount that fits are an amount that fits, or the purchase itself will be refused: none to show then.
-	if points, err := st.rules.Points(money.Money{Amount: spent.Paid, Currency: pricing.Currency}); err == nil {
+	if points, err := st.rules.Points(money.Money{Amount: spent.Paid, Currency: asked.currency}); err == nil {
 		q.Points = points
 	}
 	return q

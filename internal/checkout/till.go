@@ -18,8 +18,8 @@ import (
 const (
 	// maxBatch is how many requests one transaction takes.
 	maxBatch = 256
-	// enoughItems is how many items in their baskets are enough for one transaction, so that a queue of large baskets
-	// does not make one that takes seconds.
+	// enoughItems is how many products their baskets come down to are enough for one transaction, so that a queue of
+	// large baskets does not make one that takes seconds.
 	enoughItems = 2_000
 	// maxQueue is how many may wait: a few batches, so that nobody waits long for an answer that is not coming.
 	maxQueue = 4 * maxBatch
@@ -116,14 +116,14 @@ func (t *till) loop() {
 
 // collect takes what is waiting, without waiting for more.
 func (t *till) collect(first *request) []*request {
-	batch, items := []*request{first}, len(first.basket.Items)
+	batch, items := []*request{first}, first.weight
 	for len(batch) < maxBatch && items < enoughItems {
 		select {
 		case r, open := <-t.queue:
 			if !open {
 				return batch
 			}
-			batch, items = append(batch, r), items+len(r.basket.Items)
+			batch, items = append(batch, r), items+r.weight
 		default:
 			return batch
 		}
@@ -181,7 +181,7 @@ func (s *Service) commit(ctx context.Context, batch []*request) (b Batch) {
 		b.Took = s.Clock().Sub(began)
 	}()
 	b.Err = s.db.TxKeyed(ctx, func(ctx context.Context, tx *ent.Tx) error {
-		st, err := s.load(ctx, tx, batch, s.now())
+		st, err := s.load(ctx, tx, batch)
 		if err != nil {
 			return err
 		}

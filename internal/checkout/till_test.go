@@ -56,7 +56,7 @@ func openSlowTill(t *testing.T) *slowTill {
 // send queues a request without waiting for it.
 func (s *slowTill) send(t *testing.T, items int) *request {
 	t.Helper()
-	r := &request{basket: Basket{Items: make([]Item, items)}, done: make(chan struct{})}
+	r := &request{basket: Basket{Items: make([]Item, items)}, weight: items, done: make(chan struct{})}
 	if err := s.enqueue(r); err != nil {
 		t.Fatal(err)
 	}

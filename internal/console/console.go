@@ -141,7 +141,8 @@ func isLoopback(hostport string) bool {
 	return host == "localhost" || err == nil && addr.IsLoopback()
 }
 
-// contentSecurityPolicy lets the page load from its own origin only. Images as data: are the marks that the editor's
+// contentSecurityPolicy lets the page load from, and connect to, its own origin only; 'self' in connect-src covers the
+// WebSocket of subscriptions too (Content Security Policy Level 3, 6.7.2.8: ws and wss of the same host and port). Images as data: are the marks that the editor's
 // linter puts under an error. The page adds where styles may come from: its own origin, and the one style element with
 // which a dialog of the editor locks the scroll bar, by nonce.
 const contentSecurityPolicy = "default-src 'none'; script-src 'self'; img-src 'self' data:; connect-src 'self'; " +

@@ -150,6 +150,26 @@ func TestPage(t *testing.T) {
 	})
 }
 
+// The script of the page cannot be run here; but without a place to subscribe at, the editor refuses subscriptions.
+func TestPageSubscribesAtItsEndpoint(t *testing.T) {
+	t.Parallel()
+	h := newHandler(t)
+	for _, address := range addresses(body(t, get(h, "/"))) {
+		if strings.HasSuffix(address, "/console.js") {
+			script := body(t, get(h, "/"+address))
+			for _, part := range []string{
+				"const subscriptionUrl = new URL(config.endpoint, window.location.href)", "createFetcher({ url: config.endpoint, subscriptionUrl,",
+			} {
+				if !strings.Contains(script, part) {
+					t.Errorf("the script has no %q", part)
+				}
+			}
+			return
+		}
+	}
+	t.Error("the page has no script")
+}
+
 func TestHeaders(t *testing.T) {
 	t.Parallel()
 	h := newHandler(t)

@@ -45,6 +45,11 @@ func IsForeignKey(err error) bool {
 	return pq.As(err, pqerror.ForeignKeyViolation) != nil || isSQLite(err, sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY)
 }
 
+// IsLockTimeout says whether PostgreSQL gave up waiting for a lock that others held for longer than lock_timeout, or did
+// not wait for one at all, as NOWAIT asks. The transaction is lost, and nothing that it did is to blame. SQLite has no such
+// error: there a transaction waits for its turn before it begins.
+func IsLockTimeout(err error) bool { return pq.As(err, pqerror.LockNotAvailable) != nil }
+
 // Constraint is what the driver tells about the constraint that was violated, and empty when it tells nothing. On
 // PostgreSQL it is the name of the constraint or index. SQLite gives the name of a CHECK, the columns of a unique
 // constraint ("accounts.shopper_id, accounts.currency"), and nothing for a foreign key.

@@ -15,6 +15,9 @@ var (
 	Silence = silence
 )
 
+// MigrationLock is the key that the migrator locks.
+const MigrationLock = migrationLock
+
 // MaxAttempts is how often a transaction that loses against others is run.
 const MaxAttempts = maxAttempts
 

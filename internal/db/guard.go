@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"strings"
+	"sync/atomic"
 
 	"entgo.io/ent/dialect"
 	entsql "entgo.io/ent/dialect/sql"
@@ -22,6 +23,7 @@ type guard struct {
 type (
 	beganKey   struct{} // the begun dialect.Tx that ent's Client.Tx is to pick up
 	runningKey struct{} // the *DB whose transaction the context belongs to
+	countKey   struct{} // the *atomic.Int64 that counts reads
 )
 
 // Exec refuses everything but a read, whose result ent would ignore.
@@ -82,7 +84,17 @@ func (g *guard) allow(ctx context.Context, query string) error {
 	if !isRead(query) {
 		return ErrWriteOutsideTransaction
 	}
+	if count, ok := ctx.Value(countKey{}).(*atomic.Int64); ok {
+		count.Add(1)
+	}
 	return nil
+}
+
+// CountReads gives a context in which the statements are counted that read outside of a transaction, and the count of
+// them. It tells whether what a request costs grows with what it shows.
+func CountReads(ctx context.Context) (counting context.Context, count func() int64) {
+	var reads atomic.Int64
+	return context.WithValue(ctx, countKey{}, &reads), reads.Load
 }
 
 // running says whether the context belongs to a transaction of this database.

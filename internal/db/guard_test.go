@@ -262,3 +262,21 @@ func TestLock(t *testing.T) {
 		}
 	})
 }
+
+func TestCountReads(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		ctx, count := db.CountReads(t.Context())
+		for range 3 {
+			if _, err := d.Client().Product.Query().All(ctx); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := d.Client().Product.Query().All(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if n := count(); n != 3 {
+			t.Errorf("%d reads are counted, want 3", n)
+		}
+	})
+}

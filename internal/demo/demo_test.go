@@ -25,6 +25,7 @@ import (
 	"farthing/internal/guard"
 	"farthing/internal/identity"
 	"farthing/internal/money"
+	"farthing/internal/offers"
 	"farthing/internal/page"
 	"farthing/internal/proof"
 	"farthing/internal/rewards"
@@ -38,8 +39,17 @@ var noon = time.Date(2026, 12, 24, 12, 0, 0, 0, time.UTC)
 
 func at(now time.Time) func() time.Time { return func() time.Time { return now } }
 
+// opened is a shop, with the verbs of those who look at it.
+type opened struct {
+	Shop
+
+	Catalog *catalog.Service
+	Offers  *offers.Service
+	Wallet  *wallet.Service
+}
+
 // open is a shop on an empty database.
-func open(t *testing.T, d *db.DB, clock func() time.Time, trading string) Shop {
+func open(t *testing.T, d *db.DB, clock func() time.Time, trading string) opened {
 	t.Helper()
 	currencies, err := money.ParseCurrencies(trading)
 	if err != nil {
@@ -49,12 +59,16 @@ func open(t *testing.T, d *db.DB, clock func() time.Time, trading string) Shop {
 	if err != nil {
 		t.Fatal(err)
 	}
-	shop := Shop{
-		Catalog:  catalog.New(d, currencies, clock),
+	shop := opened{
+		Catalog: catalog.New(d, currencies, clock),
+		Offers:  offers.New(d, currencies, clock),
+		Wallet:  wallet.New(d, currencies, clock),
+	}
+	shop.Shop = Shop{
 		Identity: identity.New(d, clock),
-		Wallet:   wallet.New(d, currencies, clock),
 		Till: checkout.New(d, checkout.Config{
-			Currencies: currencies, Rules: rules, Limiter: guard.Off{}, Clock: clock, Logger: slog.New(slog.DiscardHandler),
+			Currencies: currencies, Rules: rules, Offers: shop.Offers, Limiter: guard.Off{}, Clock: clock,
+			Logger: slog.New(slog.DiscardHandler),
 		}),
 		DB: d, Issuer: "https://issuer.example",
 	}
@@ -67,9 +81,9 @@ func open(t *testing.T, d *db.DB, clock func() time.Time, trading string) Shop {
 
 const allCurrencies = "USD,EUR,KRW,GEM:0"
 
-func seed(t *testing.T, shop Shop) Report {
+func seed(t *testing.T, shop opened) Report {
 	t.Helper()
-	report, err := Seed(t.Context(), shop)
+	report, err := Seed(t.Context(), shop.Shop)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,11 +146,55 @@ func TestProducts(t *testing.T) {
 	}
 }
 
+func TestOffers(t *testing.T) {
+	t.Parallel()
+	all, err := readPlans()
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]bool{}
+	check := func(all texts) {
+		name := all.english()
+		if seen[name] {
+			t.Errorf("%s is there twice", name)
+		}
+		seen[name] = true
+		var languages []string
+		for _, text := range all {
+			languages = append(languages, text.Language)
+			if text.Name == "" || text.Description == "" {
+				t.Errorf("%s: name or description is missing in %q", name, text.Language)
+			}
+		}
+		if slices.Sort(languages); !slices.Equal(languages, []string{"de", "en", "ko"}) {
+			t.Errorf("%s is there in %v, want English, German and Korean", name, languages)
+		}
+	}
+	for _, p := range all.Bundles {
+		check(p.Texts)
+	}
+	for _, p := range all.Trials {
+		check(p.Texts)
+	}
+	for _, p := range all.FlashSales {
+		check(p.Texts)
+	}
+	for _, p := range all.TierPlans {
+		check(p.Texts)
+	}
+	for _, p := range all.Coupons {
+		check(p.Texts)
+	}
+	if n := len(all.names()); n != len(seen) || n != 12 {
+		t.Errorf("there are %d offers with %d names, want 12", n, len(seen))
+	}
+}
+
 func TestSeed(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
 		shop := open(t, d, at(noon), allCurrencies)
-		if diff := cmp.Diff(Report{Products: len(goods(t)), Credits: 11, Purchases: 3}, seed(t, shop)); diff != "" {
+		if diff := cmp.Diff(Report{Products: len(goods(t)), Offers: 12, Credits: 16, Purchases: 14}, seed(t, shop)); diff != "" {
 			t.Errorf("report (-want +got):\n%s", diff)
 		}
 		t.Run("stocks_the_shelves", func(t *testing.T) { checkShelves(t, shop) })
@@ -148,12 +206,13 @@ func TestSeed(t *testing.T) {
 		})
 		t.Run("fills_the_wallets", func(t *testing.T) { checkWallets(t, shop) })
 		t.Run("gives_a_shopper_a_past", func(t *testing.T) { checkPast(t, shop) })
+		t.Run("has_offers_of_every_sort", func(t *testing.T) { checkOffers(t, shop) })
 		t.Run("leaves_nothing_that_contradicts_the_rules", func(t *testing.T) { checkProof(t, d) })
 	})
 }
 
 // checkShelves compares what visitors and merchandisers see with the file.
-func checkShelves(t *testing.T, shop Shop) {
+func checkShelves(t *testing.T, shop opened) {
 	t.Helper()
 	all := goods(t)
 	var shown []string
@@ -195,12 +254,15 @@ func checkPrice(t *testing.T, d *db.DB, slug string, currency money.Code, want s
 	}
 }
 
-func checkWallets(t *testing.T, shop Shop) {
+func checkWallets(t *testing.T, shop opened) {
 	t.Helper()
 	want := map[string][]string{
 		"shopper-1": {"EUR 20 (5 given)", "GEM 500 (100 given)", "KRW 30000 (0 given)", "USD 25 (0 given)"},
 		"shopper-2": {"EUR 4.52 (0 given)", "GEM 20 (20 given)", "USD 9.8 (0 given)"},
 		"shopper-3": {"USD 0.15 (0 given)"},
+		"shopper-4": {"KRW 4300 (0 given)", "USD 14.04 (0 given)"},
+		"shopper-5": {"EUR 4.93 (0 given)"},
+		"shopper-6": {"GEM 101 (101 given)", "KRW 300 (0 given)"},
 	}
 	got := map[string][]string{}
 	for _, who := range shoppers() {
@@ -217,7 +279,7 @@ func checkWallets(t *testing.T, shop Shop) {
 	}
 }
 
-func checkPast(t *testing.T, shop Shop) {
+func checkPast(t *testing.T, shop opened) {
 	t.Helper()
 	id := shopperID(t, shop, "shopper-2")
 	history, err := checkout.History(t.Context(), shop.DB.Client(), id, page.Args{})
@@ -242,6 +304,89 @@ func checkPast(t *testing.T, shop Shop) {
 	}
 }
 
+// checkOffers looks at the two weeks before and after noon, and at what is on offer then.
+func checkOffers(t *testing.T, shop opened) {
+	t.Helper()
+	client := shop.DB.Client()
+	sales, err := shop.Offers.ListFlashSales(t.Context(), offers.SaleListInput{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ids []uuid.UUID
+	var rounds []offers.Round
+	for _, row := range sales.Nodes() {
+		ids = append(ids, row.ID)
+		if window, ok := offers.WindowOf(row, noon); ok {
+			rounds = append(rounds, offers.Round{Offer: row.ID, Round: window.Round})
+		}
+	}
+	sold, err := offers.Sold(t.Context(), client, ids)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stocks, err := offers.Stocks(t.Context(), client, rounds)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, row := range sales.Nodes() {
+		window, _ := offers.WindowOf(row, noon)
+		standing := offers.StandingOf(row, stocks[offers.Round{Offer: row.ID, Round: window.Round}], noon)
+		line := fmt.Sprintf("%s: %s, %d sold, %d left", row.Texts["en"].Name, standing.Status, sold[row.ID], *standing.Remaining)
+		if w := standing.Window; w != nil {
+			line += fmt.Sprintf(", %s to %s", w.Start.UTC().Format("Mon 02 15:04"), w.End.UTC().Format("Mon 02 15:04"))
+		}
+		got = append(got, line)
+	}
+	want := []string{
+		"Friday evenings in Seoul: UPCOMING, 2 sold, 20 left, Fri 25 09:00 to Fri 25 11:00",
+		"Two days of detection: UPCOMING, 0 sold, 200 left, Thu 31 12:00 to Sat 02 12:00",
+		"Three sets of brushes: SOLD_OUT, 3 sold, 0 left, Tue 22 12:00 to Tue 29 12:00",
+		"A week of stars: LIVE, 3 sold, 97 left, Wed 23 12:00 to Wed 30 12:00",
+		"Two days at sea: ENDED, 3 sold, 0 left",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("flash sales, newest first (-want +got):\n%s", diff)
+	}
+	for subject, want := range map[string][]string{
+		"shopper-1": {"any-three-prints 2.99, 0 left out", "three-english-classics 2.23, 0 left out", "hound-of-the-baskervilles-complete 4.99, 0 left out"},
+		"shopper-4": {"any-three-prints 2.99, 1 left out", "three-english-classics 2.23, 0 left out", "hound-of-the-baskervilles-complete 3.74, 3 left out"},
+	} {
+		bundles, err := shop.Offers.ListBundles(t.Context(), offers.ListInput{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var things []uuid.UUID
+		for _, row := range bundles.Nodes() {
+			things = append(things, row.ID)
+		}
+		facts, err := shop.Till.Facts(t.Context(), shopperID(t, shop, subject), things, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, row := range bundles.Nodes() {
+			price := facts.Price(row.ID, "USD")
+			if price == nil {
+				t.Fatalf("%s has no price", row.Slug)
+			}
+			got = append(got, fmt.Sprintf("%s %s, %d left out", row.Slug, price.Current, len(facts.LeftOut(row.ID))))
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("bundles for %s, newest first (-want +got):\n%s", subject, diff)
+		}
+	}
+	if n, err := shop.Offers.CountTrialOffers(t.Context(), offers.ListInput{}); err != nil || n != 2 {
+		t.Errorf("%d trials can be started (%v), want 2", n, err)
+	}
+	if n, err := shop.Offers.CountTierPlans(t.Context(), offers.ListInput{Merchandiser: true}); err != nil || n != 1 {
+		t.Errorf("there are %d tier plans (%v), want 1", n, err)
+	}
+	if row, err := shop.Offers.FindCoupon(t.Context(), client, "welcome-back"); err != nil || row == nil {
+		t.Errorf("the coupon is %v (%v)", row, err)
+	}
+}
+
 func checkProof(t *testing.T, d *db.DB) {
 	t.Helper()
 	claims := slices.Concat(wallet.Claims(), entitlement.Claims(), checkout.Claims())
@@ -259,7 +404,7 @@ func checkProof(t *testing.T, d *db.DB) {
 	}
 }
 
-func shopperID(t *testing.T, shop Shop, subject string) uuid.UUID {
+func shopperID(t *testing.T, shop opened, subject string) uuid.UUID {
 	t.Helper()
 	id, err := shop.Identity.Shopper(t.Context(), shop.Issuer, subject)
 	if err != nil {
@@ -295,7 +440,7 @@ func TestSeedAgain(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, err := shop.Catalog.Archive(t.Context(), picture.ID); err != nil {
+			if _, err := shop.Catalog.Archive(t.Context(), catalog.ArchiveInput{ID: picture.ID}); err != nil {
 				t.Fatal(err)
 			}
 			before := contents(t, d)
@@ -307,42 +452,72 @@ func TestSeedAgain(t *testing.T) {
 	})
 }
 
-func seedsNothing(t *testing.T, shop Shop) {
+func seedsNothing(t *testing.T, shop opened) {
 	t.Helper()
 	if report := seed(t, shop); report != (Report{}) {
 		t.Errorf("the second run made %+v", report)
 	}
 }
 
+// cutting is a context that ends when it has been looked at so many times, as everything that waits for a database does.
+type cutting struct {
+	context.Context
+	left atomic.Int32
+	cut  context.CancelFunc
+}
+
+func (c *cutting) Done() <-chan struct{} {
+	if c.left.Add(-1) == 0 {
+		c.cut()
+	}
+	return c.Context.Done()
+}
+
 func TestSeedCompletesOneThatWasCutShort(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
-		ctx, cut := context.WithCancel(t.Context())
-		var asked atomic.Int32
-		clock := func() time.Time {
-			if asked.Add(1) == 30 {
-				cut()
+		looks, cuts := int32(300), 0
+		for {
+			ctx, cancel := context.WithCancel(t.Context())
+			short := &cutting{Context: ctx, cut: cancel}
+			short.left.Store(looks)
+			_, err := Seed(short, open(t, d, at(noon.AddDate(0, 0, 5*cuts)), allCurrencies).Shop)
+			cancel()
+			if err == nil {
+				break
 			}
-			return noon
+			looks *= 2
+			cuts++
 		}
-		shop := open(t, d, clock, allCurrencies)
-		first, err := Seed(ctx, shop)
-		if err == nil || first.Products == 0 {
-			t.Fatalf("the first run made %+v, and its error is %v; it should have been cut short", first, err)
+		if cuts < 3 {
+			t.Errorf("%d runs were cut short, want a few", cuts)
 		}
-		second := seed(t, shop)
-		if n := first.Products + second.Products; n != len(goods(t)) || second.Purchases != 3 {
-			t.Errorf("the runs made %+v and %+v, want %d products and 3 purchases", first, second, len(goods(t)))
+		whole := open(t, dbtest.SQLite(t), at(noon), allCurrencies)
+		seed(t, whole)
+		if diff := cmp.Diff(rows(t, whole.DB), rows(t, d)); diff != "" {
+			t.Errorf("rows by table (-in one run +in several):\n%s", diff)
 		}
+		shop := open(t, d, at(noon), allCurrencies)
 		checkShelves(t, shop)
 		checkWallets(t, shop)
+		checkProof(t, d)
 	})
+}
+
+// rows is how many rows each table has.
+func rows(t *testing.T, d *db.DB) map[string]int {
+	t.Helper()
+	n := map[string]int{}
+	for table, all := range contents(t, d) {
+		n[table] = len(all)
+	}
+	return n
 }
 
 func TestSeedRefusesAShopOfOtherCurrencies(t *testing.T) {
 	t.Parallel()
 	shop := open(t, dbtest.SQLite(t), at(noon), "USD,EUR,KRW")
-	if _, err := Seed(t.Context(), shop); !fault.Is(err, fault.InvalidInput) {
+	if _, err := Seed(t.Context(), shop.Shop); !fault.Is(err, fault.InvalidInput) {
 		t.Errorf("the error is %v, want one that says that GEM is not traded in", err)
 	}
 }

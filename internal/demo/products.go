@@ -5,8 +5,6 @@ import (
 	_ "embed" // for products.json
 	"encoding/json"
 	"fmt"
-	"maps"
-	"slices"
 	"time"
 
 	"farthing/ent/product"
@@ -29,7 +27,7 @@ type good struct {
 	Creator string
 	// Categories are a department of the shop and a shelf in it.
 	Categories, Tags []string
-	Prices           map[money.Code]amount
+	Prices           prices
 	Media            []schema.Media
 	// Units is 1 when it is left out.
 	Units int
@@ -82,14 +80,10 @@ func (g good) createInput() catalog.CreateInput {
 	if status == product.StatusARCHIVED {
 		status = product.StatusACTIVE
 	}
-	var prices []catalog.Price
-	for _, currency := range slices.Sorted(maps.Keys(g.Prices)) {
-		prices = append(prices, catalog.Price{Currency: currency, Amount: money.Amount(g.Prices[currency])})
-	}
 	return catalog.CreateInput{
 		Reference: new(g.reference()), Slug: new(g.Slug),
 		Kind: g.Kind, Status: status, Units: g.Units,
 		Texts: g.Texts, Creator: g.Creator, Categories: g.Categories, Tags: g.Tags, Media: g.Media,
-		Prices: prices, PublishFrom: g.PublishFrom, PublishUntil: g.PublishUntil,
+		Prices: g.Prices.list(), PublishFrom: g.PublishFrom, PublishUntil: g.PublishUntil,
 	}
 }

@@ -1,6 +1,8 @@
 package demo
 
 import (
+	"time"
+
 	"farthing/internal/actor"
 	"farthing/internal/money"
 )
@@ -25,7 +27,9 @@ const (
 func Callers() []Caller {
 	var callers []Caller
 	for _, who := range shoppers() {
-		callers = append(callers, Caller{Subject: who.subject, Role: actor.Shopper, Note: who.note})
+		if who.note != "" {
+			callers = append(callers, Caller{Subject: who.subject, Role: actor.Shopper, Note: who.note})
+		}
 	}
 	return append(callers,
 		Caller{Subject: merchandiser, Role: actor.Merchandiser, Note: "sets up what is sold"},
@@ -35,6 +39,7 @@ func Callers() []Caller {
 
 // shopper is a customer of the demonstration.
 type shopper struct {
+	// note is empty for somebody whom nobody calls as: one of those who also buy.
 	subject, note string
 	// credits are what goes into the wallets; of each currency at most one of either sort.
 	credits []credit
@@ -49,13 +54,21 @@ type credit struct {
 	reason   string
 }
 
+// basket is what was bought at once, and what it cost.
 type basket struct {
 	currency money.Code
+	total    string
 	items    []item
+	// ago is how long before the demonstration was set up that was or, if it was during the last window of a weekly flash
+	// sale with an English name, how long after the window's beginning.
+	ago    time.Duration
+	during string
 }
 
+// item is some of a product, by its slug, or an offer, by its English name.
 type item struct {
-	slug     string
+	name string
+	// quantity is 1 when it is left out.
 	quantity int64
 }
 
@@ -84,14 +97,49 @@ func shoppers() []shopper {
 				{currency: "GEM", amount: "60", reason: welcome},
 			},
 			bought: []basket{
-				{currency: "USD", items: []item{{"a-modest-proposal", 1}, {"hound-of-the-baskervilles-1", 1}}},
-				{currency: "EUR", items: []item{{"great-wave", 1}, {"young-hare", 1}}},
-				{currency: "GEM", items: []item{{"lighthouse-keeper-hints", 2}}},
+				{currency: "USD", total: "0.20", ago: 5 * day, items: []item{{name: "a-modest-proposal"}, {name: "hound-of-the-baskervilles-1"}}},
+				{currency: "EUR", total: "2.48", ago: 4 * day, items: []item{{name: "great-wave"}, {name: "young-hare"}}},
+				{currency: "GEM", total: "40", ago: 3 * day, items: []item{{name: "lighthouse-keeper-hints", quantity: 2}}},
 			},
 		},
 		{
 			subject: "shopper-3", note: "begins with fifteen cents",
 			credits: []credit{{currency: "USD", amount: "0.15"}},
+		},
+		{
+			subject: "shopper-4", note: "has bought in flash sales, owns parts of bundles, and tries a plugin",
+			credits: []credit{{currency: "USD", amount: "20.00"}, {currency: "KRW", amount: "5000"}},
+			bought: []basket{
+				{currency: "USD", total: "1.98", ago: 10 * day, items: []item{
+					{name: "hound-of-the-baskervilles-1"}, {name: "hound-of-the-baskervilles-2"}, {name: "hound-of-the-baskervilles-3"},
+				}},
+				{currency: "USD", total: "1.04", ago: 8 * day, items: []item{{name: "moby-dick"}}},
+				{currency: "KRW", total: "700", during: "Friday evenings in Seoul", ago: 5 * time.Minute, items: []item{{name: "hong-gildong-jeon"}}},
+				{currency: "USD", total: "1.99", ago: 47 * time.Hour, items: []item{{name: "dry-ink-brushes"}}},
+				{currency: "USD", total: "0.75", ago: 20 * time.Hour, items: []item{{name: "the-starry-night"}}},
+				{currency: "USD", total: "0.20", ago: 19 * time.Hour, items: []item{{name: "Fair Copy for three days"}}},
+			},
+		},
+		{
+			subject: "shopper-5",
+			credits: []credit{{currency: "EUR", amount: "10.00"}},
+			bought: []basket{
+				{currency: "EUR", total: "2.08", ago: 8*day + time.Hour, items: []item{
+					{name: "moby-dick"}, {name: "twenty-thousand-leagues-under-the-seas"},
+				}},
+				{currency: "EUR", total: "1.99", ago: 46 * time.Hour, items: []item{{name: "dry-ink-brushes"}}},
+				{currency: "EUR", total: "1.00", ago: 21 * time.Hour, items: []item{
+					{name: "the-starry-night"}, {name: "night-on-the-galactic-railroad"},
+				}},
+			},
+		},
+		{
+			subject: "shopper-6",
+			credits: []credit{{currency: "GEM", amount: "300", reason: welcome}, {currency: "KRW", amount: "1000"}},
+			bought: []basket{
+				{currency: "KRW", total: "700", during: "Friday evenings in Seoul", ago: 40 * time.Minute, items: []item{{name: "chunhyang-jeon"}}},
+				{currency: "GEM", total: "199", ago: 40 * time.Hour, items: []item{{name: "dry-ink-brushes"}}},
+			},
 		},
 	}
 }

@@ -1,12 +1,15 @@
-// Package entitlement is what shoppers may use: what a purchase hands over.
+// Package entitlement is what shoppers may use: what a purchase hands over, for good or for the time of a trial, and how
+// much of it is left.
 //
-// It promises that a shopper owns a durable good at most once (rule 12), and that owning it does not depend on what
-// becomes of the product in the catalogue (rule 11).
+// It promises that a shopper owns a durable good at most once (rule 12) and tries it at most once, ever (rule 17), that
+// owning it does not depend on what becomes of the product in the catalogue (rule 11), and that what is used up is used
+// up once. When something expires is judged on reading, never by a job.
 package entitlement
 
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"entgo.io/ent/dialect/sql"
 	"github.com/google/uuid"
@@ -16,6 +19,12 @@ import (
 	"farthing/internal/fault"
 	"farthing/internal/page"
 	"farthing/internal/proof"
+)
+
+// How many ids one statement asks for, and how many rows of a dozen columns it writes: SQLite takes 32,766 variables.
+const (
+	manyIDs  = 10_000
+	manyRows = 1_000
 )
 
 // Good names a product in a shopper's hands.
@@ -29,15 +38,17 @@ func Owned(ctx context.Context, client *ent.Client, shoppers, products []uuid.UU
 	if len(shoppers) == 0 || len(products) == 0 {
 		return owned, nil
 	}
-	rows, err := client.Entitlement.Query().Where(
-		entitlement.ShopperIDIn(shoppers...), entitlement.ProductIDIn(products...),
-		entitlement.KindEQ(entitlement.KindDURABLE), entitlement.StatusEQ(entitlement.StatusACTIVE),
-	).All(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("read owned goods: %w", err)
-	}
-	for _, row := range rows {
-		owned[Good{row.ShopperID, row.ProductID}] = row
+	for chunk := range slices.Chunk(products, manyIDs) {
+		rows, err := client.Entitlement.Query().Where(
+			entitlement.ShopperIDIn(shoppers...), entitlement.ProductIDIn(chunk...),
+			entitlement.KindEQ(entitlement.KindDURABLE), entitlement.StatusEQ(entitlement.StatusACTIVE),
+		).All(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("read owned goods: %w", err)
+		}
+		for _, row := range rows {
+			owned[Good{row.ShopperID, row.ProductID}] = row
+		}
 	}
 	return owned, nil
 }
@@ -45,14 +56,17 @@ func Owned(ctx context.Context, client *ent.Client, shoppers, products []uuid.UU
 // Grant writes what purchases hand over. A durable good that is owned already breaks the index that stands behind
 // rule 12, and nothing is granted.
 func Grant(ctx context.Context, tx *ent.Tx, granted ...*ent.Entitlement) error {
-	rows := make([]*ent.EntitlementCreate, len(granted))
-	for i, g := range granted {
-		rows[i] = tx.Entitlement.Create().
-			SetID(g.ID).SetShopperID(g.ShopperID).SetProductID(g.ProductID).SetPurchaseID(g.PurchaseID).
-			SetKind(g.Kind).SetStatus(g.Status).SetUnits(g.Units).SetRemaining(g.Remaining).SetGrantedAt(g.GrantedAt)
-	}
-	if err := tx.Entitlement.CreateBulk(rows...).Exec(ctx); err != nil {
-		return fmt.Errorf("grant entitlements: %w", err)
+	for chunk := range slices.Chunk(granted, manyRows) {
+		rows := make([]*ent.EntitlementCreate, len(chunk))
+		for i, g := range chunk {
+			rows[i] = tx.Entitlement.Create().
+				SetID(g.ID).SetShopperID(g.ShopperID).SetProductID(g.ProductID).SetPurchaseID(g.PurchaseID).
+				SetKind(g.Kind).SetStatus(g.Status).SetUnits(g.Units).SetRemaining(g.Remaining).SetCounted(g.Counted).
+				SetNillableExpiresAt(g.ExpiresAt).SetGrantedAt(g.GrantedAt)
+		}
+		if err := tx.Entitlement.CreateBulk(rows...).Exec(ctx); err != nil {
+			return fmt.Errorf("grant entitlements: %w", err)
+		}
 	}
 	return nil
 }
@@ -108,6 +122,20 @@ func Claims() []proof.Claim {
 			Contradictions: `
 				SELECT e.id AS entitlement, e.product_id AS product FROM entitlements e
 				LEFT JOIN products p ON p.id = e.product_id WHERE p.id IS NULL`,
+		},
+		{
+			Name: "a shopper tries a product at most once, and every trial has what it granted",
+			Contradictions: `
+				SELECT t.id AS trial, t.product_id AS product FROM trials t
+				LEFT JOIN entitlements e ON e.id = t.entitlement_id
+				WHERE e.id IS NULL OR e.kind <> 'TRIAL' OR e.shopper_id <> t.shopper_id OR e.product_id <> t.product_id
+				   OR e.purchase_id <> t.purchase_id OR e.expires_at <> t.expires_at
+				   OR (t.converted_by IS NOT NULL AND e.status = 'ACTIVE')
+				UNION ALL
+				SELECT e.id, e.product_id FROM entitlements e LEFT JOIN trials t ON t.entitlement_id = e.id
+				WHERE e.kind = 'TRIAL' AND t.id IS NULL
+				UNION ALL
+				SELECT shopper_id, product_id FROM trials GROUP BY shopper_id, product_id HAVING COUNT(*) > 1`,
 		},
 		{
 			Name: "no more units are left than were granted",

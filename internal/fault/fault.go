@@ -8,6 +8,7 @@ package fault
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -29,6 +30,10 @@ const (
 	AlreadyOwned         Code = "ALREADY_OWNED"
 	NotAvailable         Code = "NOT_AVAILABLE"
 	IdempotencyKeyReused Code = "IDEMPOTENCY_KEY_REUSED"
+	SoldOut              Code = "SOLD_OUT"
+	LimitReached         Code = "LIMIT_REACHED"
+	TrialUsed            Code = "TRIAL_USED"
+	CouponNotValid       Code = "COUPON_NOT_VALID"
 )
 
 // Fault is one refusal.
@@ -95,6 +100,31 @@ func (l *List) AddIf(f *Fault) {
 	if f != nil {
 		l.Add(f)
 	}
+}
+
+// Blames says whether one of the faults is at the field, or at a field that the field is part of. The path is dotted:
+// "items.0.quantity".
+func (l List) Blames(path string) bool {
+	for _, f := range l {
+		at := strings.Join(f.Path, ".")
+		if at != "" && (path == at || strings.HasPrefix(path, at+".")) {
+			return true
+		}
+	}
+	return false
+}
+
+// Merge puts together what the door could not read of an input and what the domain found wrong with the rest. Where
+// something could not be read, the domain was given something in its place; what is wrong with that nobody has sent, and
+// so it is left out.
+func Merge(malformed, found List) List {
+	all := slices.Clone(malformed)
+	for _, f := range found {
+		if !malformed.Blames(strings.Join(f.Path, ".")) {
+			all.Add(f)
+		}
+	}
+	return all
 }
 
 // Err is the list as an error, or nil when it is empty.

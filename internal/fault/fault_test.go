@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -55,6 +56,43 @@ func TestListShowsAllFaults(t *testing.T) {
 	err := list.Err()
 	if want := "INVALID_INPUT at amount: Too small.; CONFLICT: Too late."; err == nil || err.Error() != want {
 		t.Errorf("Err() = %v, want %s", err, want)
+	}
+}
+
+func TestMergeLeavesOutWhatNobodySent(t *testing.T) {
+	t.Parallel()
+	malformed := append(make(fault.List, 0, 10), // with room behind it, which is not Merge's
+		fault.Input("prices.1.amount", "No number."), fault.Input("items.2", "No item."), fault.New(fault.Overloaded, "Later."))
+	found := fault.List{
+		fault.Input("prices.1.amount", "Too small."),
+		fault.Input("prices.1.currency", "Not traded."),
+		fault.Input("prices.10.amount", "Too small."),
+		fault.Input("prices", "Too many."),
+		fault.Input("items.2.quantity", "Too small."),
+		fault.Input("items.20", "Unknown."),
+		fault.New(fault.NotFound, "Nothing."),
+		fault.Input("name", "Too long."),
+		fault.Input("name", "Too odd."),
+	}
+	want := []string{
+		"INVALID_INPUT at prices.1.amount: No number.", "INVALID_INPUT at items.2: No item.", "OVERLOADED: Later.",
+		"INVALID_INPUT at prices.1.currency: Not traded.", "INVALID_INPUT at prices.10.amount: Too small.",
+		"INVALID_INPUT at prices: Too many.", "INVALID_INPUT at items.20: Unknown.", "NOT_FOUND: Nothing.",
+		"INVALID_INPUT at name: Too long.", "INVALID_INPUT at name: Too odd.",
+	}
+	for range 2 {
+		if diff := cmp.Diff(strings.Join(want, "; "), fault.Merge(malformed, found).Error()); diff != "" {
+			t.Error(diff)
+		}
+	}
+	if len(malformed) != 3 || malformed[:4][3] != nil {
+		t.Error("Merge has written into the list it was given")
+	}
+	if merged := fault.Merge(nil, nil); merged.Err() != nil {
+		t.Errorf("nothing and nothing are %v", merged)
+	}
+	if !malformed.Blames("items.2.id") || malformed.Blames("items") || malformed.Blames("") || fault.List(nil).Blames("items") {
+		t.Error("Blames has another idea of what is part of what")
 	}
 }
 

@@ -4,6 +4,8 @@ package id
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/google/uuid"
 	"go.jetify.com/typeid"
@@ -20,11 +22,20 @@ const (
 	Shopper     Kind = "shp"
 	Entitlement Kind = "ent"
 	Transfer    Kind = "trf"
+	Bundle      Kind = "bdl"
+	TrialOffer  Kind = "trl"
+	FlashSale   Kind = "sal"
+	TierPlan    Kind = "tir"
+	Coupon      Kind = "cpn"
+	AuditEntry  Kind = "aud"
 )
 
+// nouns are what messages call one of each kind.
 var nouns = map[Kind]string{
-	Product: "product", Purchase: "purchase", Wallet: "wallet",
-	Shopper: "shopper", Entitlement: "entitlement", Transfer: "transfer",
+	Product: "a product", Purchase: "a purchase", Wallet: "a wallet",
+	Shopper: "a shopper", Entitlement: "an entitlement", Transfer: "a transfer",
+	Bundle: "a bundle", TrialOffer: "a trial offer", FlashSale: "a flash sale", TierPlan: "a tier plan", Coupon: "a coupon",
+	AuditEntry: "an audit entry",
 }
 
 // New makes a UUIDv7: unique, and greater than those made before by this process.
@@ -52,14 +63,35 @@ func Decode(text string) (Kind, uuid.UUID, error) {
 // Parse reads an id of one kind from the outside. Its error is a sentence fit for the caller, and says so when the id
 // belongs to something else.
 func Parse(kind Kind, text string) (uuid.UUID, error) {
+	_, id, err := ParseOneOf(text, kind)
+	return id, err
+}
+
+// ParseOneOf is Parse for an id that may be of several kinds.
+func ParseOneOf(text string, kinds ...Kind) (Kind, uuid.UUID, error) {
 	got, id, err := Decode(text)
 	if err != nil {
-		return uuid.Nil, fmt.Errorf("%w: the id of a %s begins with %s_", err, nouns[kind], kind)
+		return "", uuid.Nil, fmt.Errorf("%w: %s is wanted", err, anyOf(kinds))
 	}
-	if got != kind {
-		return uuid.Nil, fmt.Errorf("%s is the id of a %s, and a %s (%s_…) is wanted", quote(text), nouns[got], nouns[kind], kind)
+	if !slices.Contains(kinds, got) {
+		return "", uuid.Nil, fmt.Errorf("%s is the id of %s, and %s is wanted", quote(text), nouns[got], anyOf(kinds))
 	}
-	return id, nil
+	return got, id, nil
+}
+
+// anyOf lists kinds: "a product (prd_…) or a bundle (bdl_…)".
+func anyOf(kinds []Kind) string {
+	var list strings.Builder
+	for i, kind := range kinds {
+		switch {
+		case i > 0 && i == len(kinds)-1:
+			list.WriteString(" or ")
+		case i > 0:
+			list.WriteString(", ")
+		}
+		fmt.Fprintf(&list, "%s (%s_…)", nouns[kind], kind)
+	}
+	return list.String()
 }
 
 // quote shows what the caller sent, cut to a length that no message is flooded by.

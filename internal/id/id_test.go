@@ -42,6 +42,23 @@ func TestIDs(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), "is the id of a wallet, and a product (prd_…) is wanted") {
 			t.Fatalf("got %v", err)
 		}
+		_, err = id.Parse(id.FlashSale, id.Encode(id.AuditEntry, id.New()))
+		if err == nil || !strings.Contains(err.Error(), "is the id of an audit entry, and a flash sale (sal_…) is wanted") {
+			t.Fatalf("got %v", err)
+		}
+	})
+
+	t.Run("of_one_of_several_kinds_are_told_apart", func(t *testing.T) {
+		t.Parallel()
+		want := id.New()
+		kind, got, err := id.ParseOneOf(id.Encode(id.Bundle, want), id.Product, id.Bundle, id.TrialOffer)
+		if err != nil || kind != id.Bundle || got != want {
+			t.Errorf("got %s %s, %v", kind, got, err)
+		}
+		_, _, err = id.ParseOneOf(id.Encode(id.Coupon, want), id.Product, id.Bundle, id.TrialOffer)
+		if err == nil || !strings.Contains(err.Error(), "coupon, and a product (prd_…), a bundle (bdl_…) or a trial offer (trl_…) is wanted") {
+			t.Errorf("got %v", err)
+		}
 	})
 
 	t.Run("that_are_none_are_refused", func(t *testing.T) {

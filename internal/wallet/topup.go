@@ -52,6 +52,8 @@ type TopUpInput struct {
 	Amount money.Amount
 	// Reference is the payment's name where it was paid; may be empty.
 	Reference string
+	// Malformed is what the door could not read of the input; it is refused together with all else that is wrong.
+	Malformed fault.List
 }
 
 // TopUp credits a shopper's wallet with money that was paid elsewhere, once for every key.
@@ -61,7 +63,7 @@ func (s *Service) TopUp(ctx context.Context, in TopUpInput) (Receipt, error) {
 		faults.Add(fault.Input("amount", "A top-up is more than 0."))
 	}
 	checkText(&faults, "reference", in.Reference, maxReference)
-	return s.move(ctx, faults, movement{
+	return s.move(ctx, in.Malformed, faults, movement{
 		key:   idempotency.Key{ShopperID: in.ShopperID, Operation: topUpOperation, Text: in.IdempotencyKey},
 		input: []any{in.Currency, in.Amount, in.Reference}, currency: in.Currency, amount: in.Amount, topic: notify.WalletToppedUp,
 		post: func(_ context.Context, _ *ent.Client, book *Book, entry Entry) error {
@@ -84,6 +86,8 @@ type AdjustInput struct {
 	Reason string
 	// Corrects is the earlier transfer that this one corrects; nil for none.
 	Corrects *uuid.UUID
+	// Malformed is what the door could not read of the input; it is refused together with all else that is wrong.
+	Malformed fault.List
 }
 
 // Origin names where value came from, as the schema's ValueOrigin does.
@@ -123,7 +127,7 @@ func (s *Service) Adjust(ctx context.Context, in AdjustInput) (Receipt, error) {
 		faults.Add(fault.Input("reason", "A reason is required: 1 to %d characters.", maxReason))
 	}
 	checkText(&faults, "reason", in.Reason, maxReason)
-	return s.move(ctx, faults, movement{
+	return s.move(ctx, in.Malformed, faults, movement{
 		key:   idempotency.Key{ShopperID: in.ShopperID, Operation: adjustOperation, Text: in.IdempotencyKey},
 		input: []any{in.Currency, in.Amount, in.Origin, in.Reason, in.Corrects}, currency: in.Currency, amount: in.Amount,
 		topic: notify.WalletAdjusted,
@@ -199,8 +203,9 @@ type movement struct {
 }
 
 // move is the till for a single request: load under the shopper's lock, decide, apply, all in one transaction. The
-// faults are what is wrong with the request by itself.
-func (s *Service) move(ctx context.Context, faults fault.List, m movement) (Receipt, error) {
+// faults are what is wrong with the request by itself. A request that could not be read in full comes no further than
+// that: nobody looks for its shopper, and it is no repeat of anything, though what stands in its place might be.
+func (s *Service) move(ctx context.Context, malformed, faults fault.List, m movement) (Receipt, error) {
 	if f := idempotency.Validate("idempotencyKey", m.key.Text); f != nil {
 		faults.Add(f)
 	}
@@ -212,8 +217,8 @@ func (s *Service) move(ctx context.Context, faults fault.List, m movement) (Rece
 	}
 	// What the shop trades in may be less than when a key was used. So this refuses a new movement below, not a repeat.
 	untraded := s.checkTraded(m.currency, m.amount)
-	if len(faults) > 0 {
-		return Receipt{}, append(faults, untraded...)
+	if len(malformed)+len(faults) > 0 {
+		return Receipt{}, fault.Merge(malformed, append(faults, untraded...))
 	}
 	fingerprint, err := idempotency.FingerprintOf(m.input...)
 	if err != nil {

@@ -218,6 +218,35 @@ func TestRefusedMovements(t *testing.T) {
 			})
 		}
 
+		bad := func(paths ...string) (list fault.List) {
+			for _, path := range paths {
+				list.Add(fault.Input(path, "It cannot be read."))
+			}
+			return list
+		}
+		t.Run("TopUp refuses what could not be read with everything else, and each field once", func(t *testing.T) {
+			in := topUp(uuid.Nil, "", "0")
+			in.Currency, in.Malformed = "EUR", bad("shopperId", "amount")
+			want := []string{"INVALID_INPUT shopperId", "INVALID_INPUT amount", "INVALID_INPUT idempotencyKey", "INVALID_INPUT currency"}
+			s.wantRefusal(t, want, "", func(ctx context.Context) (wallet.Receipt, error) { return s.TopUp(ctx, in) })
+		})
+		t.Run("TopUp looks for no shopper whose id could not be read", func(t *testing.T) {
+			in := topUp(uuid.Nil, "k", "1")
+			in.Malformed = bad("shopperId")
+			s.wantRefusal(t, []string{"INVALID_INPUT shopperId"}, "", func(ctx context.Context) (wallet.Receipt, error) { return s.TopUp(ctx, in) })
+		})
+		t.Run("TopUp takes what could not be read for no repeat", func(t *testing.T) {
+			in := topUp(ana, "ana's", "10")
+			in.Malformed = bad("reference")
+			s.wantRefusal(t, []string{"INVALID_INPUT reference"}, "", func(ctx context.Context) (wallet.Receipt, error) { return s.TopUp(ctx, in) })
+		})
+		t.Run("Adjust refuses what could not be read with everything else, and each field once", func(t *testing.T) {
+			in := adjust(ana, "k", "0")
+			in.Reason, in.Corrects, in.Malformed = "", new(uuid.Nil), bad("corrects", "amount")
+			want := []string{"INVALID_INPUT corrects", "INVALID_INPUT amount", "INVALID_INPUT reason"}
+			s.wantRefusal(t, want, "", func(ctx context.Context) (wallet.Receipt, error) { return s.Adjust(ctx, in) })
+		})
+
 		// All that was refused had this key, and it is still free.
 		if r := s.mustTopUp(t, topUp(ana, "k", "1")); r.Replayed {
 			t.Error("a refused top-up has used up its key")

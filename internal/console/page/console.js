@@ -87,6 +87,10 @@
     },
   };
 
+  // Subscriptions go to the same place by WebSocket. What stands in the headers tab goes along as connection parameters,
+  // since a browser sends no headers with one.
+  const subscriptionUrl = new URL(config.endpoint, window.location.href).href.replace(/^http/, 'ws');
+
   // Caller shows who is calling in the active tab, as its headers say, and changes them.
   function Caller() {
     const { headerEditor } = GraphiQL.React.useEditorContext({ nonNull: true });
@@ -119,7 +123,7 @@
 
   ReactDOM.createRoot(document.getElementById('editor')).render(
     createElement(GraphiQL, {
-      fetcher: GraphiQL.createFetcher({ url: config.endpoint, enableIncrementalDelivery: false }),
+      fetcher: GraphiQL.createFetcher({ url: config.endpoint, subscriptionUrl, enableIncrementalDelivery: false }),
       storage,
       shouldPersistHeaders: true, // without their tokens, see above
       showPersistHeadersSettings: false,

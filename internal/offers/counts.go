@@ -1,0 +1,213 @@
+package offers
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"entgo.io/ent/dialect/sql"
+	"github.com/google/uuid"
+
+	"farthing/ent"
+	"farthing/ent/offerstock"
+	"farthing/ent/offeruse"
+	"farthing/internal/db"
+	"farthing/internal/id"
+)
+
+// Use names what one shopper has taken of a window of an offer.
+type Use struct {
+	Shopper uuid.UUID
+	Round   Round
+}
+
+// countRows is how many counts one statement reads or writes: few enough for the variables that SQLite takes.
+const countRows = 1_000
+
+// Stocks reads what has been taken of offers by all shoppers. Windows of which nothing has been taken may not be there.
+func Stocks(ctx context.Context, client *ent.Client, rounds []Round) (map[Round]*ent.OfferStock, error) {
+	return stocks(ctx, client, rounds, nil)
+}
+
+// LockStocks is Stocks for a transaction that is about to take units: of those windows nobody else takes any until it
+// ends. A limit is how many units there are; windows without one are not locked, since nothing is decided on them. The
+// locks are taken in the order of offers and windows, as everywhere, after those of shoppers.
+func LockStocks(ctx context.Context, tx *ent.Tx, limits map[Round]*int64) (map[Round]*ent.OfferStock, error) {
+	var limited []Round
+	for _, round := range sortedRounds(limits) {
+		if limits[round] != nil {
+			limited = append(limited, round)
+		}
+	}
+	if len(limited) == 0 {
+		return map[Round]*ent.OfferStock{}, nil
+	}
+	there, err := stocks(ctx, tx.Client(), limited, []func(*sql.Selector){db.Lock})
+	if err != nil || len(there) == len(limited) {
+		return there, err
+	}
+	// The first to take of a window makes its row. Whoever comes second waits for the first here.
+	var missing []*ent.OfferStockCreate
+	for _, round := range limited {
+		if there[round] == nil {
+			missing = append(missing, tx.OfferStock.Create().
+				SetID(id.New()).SetOfferID(round.Offer).SetRound(round.Round).SetMost(*limits[round]))
+		}
+	}
+	err = tx.OfferStock.CreateBulk(missing...).OnConflictColumns(offerstock.FieldOfferID, offerstock.FieldRound).DoNothing().Exec(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("begin to count what is taken of offers: %w", err)
+	}
+	return stocks(ctx, tx.Client(), limited, []func(*sql.Selector){db.Lock})
+}
+
+func stocks(
+	ctx context.Context, client *ent.Client, rounds []Round, modifiers []func(*sql.Selector),
+) (map[Round]*ent.OfferStock, error) {
+	found := make(map[Round]*ent.OfferStock, len(rounds))
+	for chunk := range slices.Chunk(rounds, countRows) {
+		wanted, offers := map[Round]bool{}, map[uuid.UUID]bool{}
+		for _, round := range chunk {
+			wanted[round], offers[round.Offer] = true, true
+		}
+		query := client.OfferStock.Query().Where(
+			offerstock.OfferIDIn(slices.Collect(maps.Keys(offers))...), offerstock.RoundIn(roundNumbers(chunk)...),
+		).Order(offerstock.ByOfferID(), offerstock.ByRound())
+		for _, modify := range modifiers {
+			query.Where(modify)
+		}
+		rows, err := query.All(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("read what is taken of offers: %w", err)
+		}
+		for _, row := range rows {
+			if round := (Round{row.OfferID, row.Round}); wanted[round] {
+				found[round] = row
+			}
+		}
+	}
+	return found, nil
+}
+
+// Uses reads what some shoppers have taken of offers. What is not there is nothing.
+func Uses(ctx context.Context, client *ent.Client, shoppers []uuid.UUID, rounds []Round) (map[Use]int64, error) {
+	taken := map[Use]int64{}
+	if len(shoppers) == 0 {
+		return taken, nil
+	}
+	for chunk := range slices.Chunk(rounds, countRows) {
+		offers := map[uuid.UUID]bool{}
+		for _, round := range chunk {
+			offers[round.Offer] = true
+		}
+		rows, err := client.OfferUse.Query().Where(
+			offeruse.ShopperIDIn(shoppers...), offeruse.OfferIDIn(slices.Collect(maps.Keys(offers))...),
+			offeruse.RoundIn(roundNumbers(chunk)...),
+		).All(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("read what shoppers have taken of offers: %w", err)
+		}
+		for _, row := range rows {
+			taken[Use{row.ShopperID, Round{row.OfferID, row.Round}}] = row.Taken
+		}
+	}
+	return taken, nil
+}
+
+// Sold is how many units have been taken of offers in all their windows.
+func Sold(ctx context.Context, client *ent.Client, offers []uuid.UUID) (map[uuid.UUID]int64, error) {
+	var rows []struct {
+		OfferID uuid.UUID `json:"offer_id" sql:"offer_id"`
+		Sum     int64     `json:"sum" sql:"sum"`
+	}
+	err := client.OfferStock.Query().Where(offerstock.OfferIDIn(offers...)).
+		GroupBy(offerstock.FieldOfferID).Aggregate(ent.Sum(offerstock.FieldTaken)).Scan(ctx, &rows)
+	if err != nil {
+		return nil, fmt.Errorf("sum up what is taken of offers: %w", err)
+	}
+	sold := make(map[uuid.UUID]int64, len(rows))
+	for _, row := range rows {
+		sold[row.OfferID] = row.Sum
+	}
+	return sold, nil
+}
+
+// Take is what a batch of purchases takes of offers.
+type Take struct {
+	// All is by window, Own by shopper and window: how many units.
+	All map[Round]int64
+	Own map[Use]int64
+	// Caps is how many units one shopper gets of a window; nil or not there for any number.
+	Caps map[Round]*int64
+}
+
+// Add adds units that a shopper takes, of whom each gets at most so many; nil for any number.
+func (t *Take) Add(use Use, units int64, most *int64) {
+	if t.All == nil {
+		t.All, t.Own, t.Caps = map[Round]int64{}, map[Use]int64{}, map[Round]*int64{}
+	}
+	t.All[use.Round] += units
+	t.Own[use] += units
+	t.Caps[use.Round] = most
+}
+
+// Write counts what is taken. Windows with a limit must be locked (LockStocks) and their limits observed; constraints
+// stand behind both. The rows that all shoppers share come last and in order, so that they are held as shortly as can be.
+func (t Take) Write(ctx context.Context, tx *ent.Tx) error {
+	var uses []*ent.OfferUseCreate
+	for use, units := range t.Own {
+		uses = append(uses, tx.OfferUse.Create().
+			SetID(id.New()).SetShopperID(use.Shopper).SetOfferID(use.Round.Offer).SetRound(use.Round.Round).
+			SetTaken(units).SetNillableMost(t.Caps[use.Round]))
+	}
+	for chunk := range slices.Chunk(uses, countRows) {
+		err := tx.OfferUse.CreateBulk(chunk...).
+			OnConflict(
+				sql.ConflictColumns(offeruse.FieldShopperID, offeruse.FieldOfferID, offeruse.FieldRound),
+				sql.ResolveWith(func(u *sql.UpdateSet) {
+					u.Set(offeruse.FieldTaken, sql.Expr(offeruse.Table+"."+offeruse.FieldTaken+" + excluded."+offeruse.FieldTaken))
+					u.SetExcluded(offeruse.FieldMost)
+				}),
+			).Exec(ctx)
+		if err != nil {
+			return fmt.Errorf("count what shoppers take of offers: %w", err)
+		}
+	}
+	var rows []*ent.OfferStockCreate
+	for _, round := range sortedRounds(t.All) {
+		rows = append(rows, tx.OfferStock.Create().
+			SetID(id.New()).SetOfferID(round.Offer).SetRound(round.Round).SetTaken(t.All[round]))
+	}
+	for chunk := range slices.Chunk(rows, countRows) {
+		err := tx.OfferStock.CreateBulk(chunk...).
+			OnConflict(
+				sql.ConflictColumns(offerstock.FieldOfferID, offerstock.FieldRound),
+				sql.ResolveWith(func(u *sql.UpdateSet) {
+					u.Set(offerstock.FieldTaken, sql.Expr(offerstock.Table+"."+offerstock.FieldTaken+" + excluded."+offerstock.FieldTaken))
+				}),
+			).Exec(ctx)
+		if err != nil {
+			return fmt.Errorf("count what is taken of offers: %w", err)
+		}
+	}
+	return nil
+}
+
+func roundNumbers(rounds []Round) []int64 {
+	numbers := make([]int64, 0, 1)
+	for _, round := range rounds {
+		if !slices.Contains(numbers, round.Round) {
+			numbers = append(numbers, round.Round)
+		}
+	}
+	return numbers
+}
+
+func sortedRounds[V any](of map[Round]V) []Round {
+	return slices.SortedFunc(maps.Keys(of), func(a, b Round) int {
+		return cmp.Or(bytes.Compare(a.Offer[:], b.Offer[:]), cmp.Compare(a.Round, b.Round))
+	})
+}
