@@ -81,6 +81,8 @@ func (r *Resolver) refusal(f *fault.Fault) model.UserError {
 		return model.InvalidInputError{Refusal: model.NewRefusal(f)}
 	case fault.Conflict:
 		return model.ConflictError{Refusal: model.NewRefusal(f)}
+	case fault.NotAvailable:
+		return model.NotAvailableError{Refusal: model.NewRefusal(f)}
 	case fault.CouponNotValid:
 		return model.CouponNotValidError{Refusal: model.NewRefusal(f)}
 	case fault.IdempotencyKeyReused:

@@ -4679,7 +4679,8 @@ type Price {
   current: Money!
   """
   The lowest price of the 30 days before the reduction, without personal prices; null unless a flash sale lowers the
-  price. It is anchored at the beginning of the sale's window, so it does not move while the sale is on.
+  price of a product, or of a bundle that has a price of its own and of which the viewer owns nothing. It is anchored at
+  the beginning of the sale's window, so it does not move while the sale is on.
   """
   lowestLast30Days: Money
   "The flash sale that makes the price; null when none does."

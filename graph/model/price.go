@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"farthing/ent"
+	"farthing/ent/bundle"
 	"farthing/ent/schema"
 	"farthing/internal/catalog"
 	"farthing/internal/checkout"
@@ -20,7 +21,8 @@ import (
 // Price shows what one of a thing costs a viewer. The lowest price of the last 30 days is fetched when asked for.
 type Price struct {
 	price      *checkout.ItemPrice
-	product    *ent.Product // nil for other things
+	thing      uuid.UUID
+	everybody  bool // whether it is a price for everybody, rather than for what a viewer does not own of a bundle
 	stock      *ent.OfferStock
 	currencies *money.Currencies
 }
@@ -31,20 +33,24 @@ func NewPrice(facts *checkout.Facts, thing uuid.UUID, currency money.Code, curre
 	if price == nil {
 		return nil
 	}
-	shown := &Price{price: price, product: facts.Product(thing), currencies: currencies}
+	row := facts.Board().Bundles[thing]
+	shown := &Price{
+		price: price, thing: thing, currencies: currencies,
+		everybody: facts.Product(thing) != nil || row != nil && row.Kind == bundle.KindFIXED && len(price.Line.LeftOut) == 0,
+	}
 	if price.Sale != nil {
 		shown.stock = facts.Stock(price.Sale)
 	}
 	return shown
 }
 
-// Anchor is what its lowest price of the last 30 days is looked up by; false when no flash sale lowers the price of a
-// product.
+// Anchor is what its lowest price of the last 30 days is looked up by; false when no flash sale lowers it, or when it is the
+// viewer's own and others pay another one.
 func (p Price) Anchor() (offers.Anchor, bool) {
-	if p.price.Sale == nil || p.product == nil {
+	if p.price.Sale == nil || !p.everybody {
 		return offers.Anchor{}, false
 	}
-	return offers.Anchor{Product: p.product.ID, Currency: p.price.Currency.Code, Start: p.price.Window.Start}, true
+	return offers.Anchor{Product: p.thing, Currency: p.price.Currency.Code, Start: p.price.Window.Start}, true
 }
 
 // In is an amount in the currency of the price.

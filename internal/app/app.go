@@ -110,6 +110,7 @@ func (a *App) build(ctx context.Context) (err error) {
 	a.Catalog = catalog.New(a.DB, a.Currencies, a.Clock)
 	a.Wallet = wallet.New(a.DB, a.Currencies, a.Clock)
 	a.Offers = offers.New(a.DB, a.Currencies, a.Clock)
+	a.Offers.Watcher.Log = a.Logger
 	a.Uses = entitlement.New(a.DB, a.Clock)
 	a.Till = checkout.New(a.DB, checkout.Config{
 		Currencies: a.Currencies, Rules: rules, Offers: a.Offers, Limiter: a.Limiter,

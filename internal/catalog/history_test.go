@@ -86,12 +86,12 @@ func TestReadingThePriceHistory(t *testing.T) {
 		} {
 			t.Run(test.name, func(t *testing.T) {
 				t.Parallel()
-				steps, err := catalog.PriceHistory(t.Context(), d.Client(), bundle, "USD", test.first)
+				histories, err := catalog.PriceHistories(t.Context(), d.Client(), []uuid.UUID{bundle}, "USD", test.first)
 				if err != nil {
 					t.Fatal(err)
 				}
 				var got []string
-				for _, step := range steps {
+				for _, step := range histories[bundle] {
 					price := "none"
 					if step.Amount != nil {
 						price = step.Amount.String()
@@ -104,7 +104,7 @@ func TestReadingThePriceHistory(t *testing.T) {
 			})
 		}
 		for _, first := range []int{0, -1, 101} {
-			if _, err := catalog.PriceHistory(t.Context(), d.Client(), bundle, "USD", first); !fault.Is(err, fault.InvalidInput) {
+			if _, err := catalog.PriceHistories(t.Context(), d.Client(), []uuid.UUID{bundle}, "USD", first); !fault.Is(err, fault.InvalidInput) {
 				t.Errorf("%d steps: %v", first, err)
 			}
 		}

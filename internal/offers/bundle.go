@@ -209,7 +209,7 @@ func (f *form) bundlePrice(
 	if percent == nil {
 		c.BasisPoints = 0
 	} else {
-		c.BasisPoints = f.percent("percentOff", *percent)
+		c.BasisPoints = f.percent(*percent)
 	}
 	if prices.Set {
 		c.Prices = f.Prices("prices", prices.Value)
@@ -265,58 +265,40 @@ func (f *form) components(
 		f.Refuse("components", "Give 1 to %d components, not %d.", maxComponents, len(given))
 		return nil, nil
 	}
-	self, stored := uuid.Nil, map[uuid.UUID]bool{}
-	if row != nil {
-		self = row.ID
-		for _, c := range componentsOf(row) {
-			stored[c.Product], stored[c.Bundle] = true, true
-		}
-	}
 	list := make([]component, len(given))
 	for i, c := range given {
 		list[i] = component{Product: c.ProductID, Bundle: c.BundleID, Quantity: c.Quantity}
 	}
-	products, inner, err := things(ctx, tx, list)
+	there, err := readThings(ctx, tx, list)
 	if err != nil {
 		return nil, err
+	}
+	self := uuid.Nil
+	if row != nil {
+		self = row.ID
+		for _, c := range componentsOf(row) {
+			there.stays[c.Product], there.stays[c.Bundle] = true, true
+		}
 	}
 	seen := map[uuid.UUID]bool{}
 	for i, c := range list {
 		at := "components." + strconv.Itoa(i)
 		f.Between(at+".quantity", c.Quantity, 1, pricing.MaxQuantity)
-		thing, field := c.Product, ".productId"
-		if c.Bundle != uuid.Nil {
-			thing, field = c.Bundle, ".bundleId"
-		}
-		known, archived := products[c.Product], false
 		switch {
-		case f.malformed.Blames(at+".productId"), f.malformed.Blames(at+".bundleId"):
-			continue
+		case f.malformed.Blames(at + ".productId"), f.malformed.Blames(at + ".bundleId"):
 		case c.Product != uuid.Nil && c.Bundle != uuid.Nil:
 			f.Refuse(at+".bundleId", "A component is a product or a bundle, not both.")
 			list[i].Bundle = uuid.Nil
-			continue
-		case thing == uuid.Nil:
-			f.Refuse(at+".productId", "Say which product or bundle it is.")
-			continue
-		case c.Product != uuid.Nil && known == nil, c.Bundle != uuid.Nil && inner[c.Bundle] == nil:
-			f.Refuse(at+field, "There is no such %s.", map[bool]string{true: "product", false: "bundle"}[c.Bundle == uuid.Nil])
-			continue
 		case c.Product != uuid.Nil:
-			archived = known.Status == product.StatusARCHIVED
-			if known.Kind == product.KindDURABLE && c.Quantity > 1 && !f.wrong(at+".quantity") {
+			f.component(at, "product", c.Product, there, seen, kind)
+			if p := there.products[c.Product]; p != nil && p.Kind == product.KindDURABLE && c.Quantity > 1 && !f.wrong(at+".quantity") {
 				f.Refuse(at+".quantity", "Nobody can own a durable product %d times; give 1.", c.Quantity)
 			}
+		case c.Bundle != uuid.Nil:
+			f.component(at, "bundle", c.Bundle, there, seen, kind)
 		default:
-			archived = inner[c.Bundle].Status == bundle.StatusARCHIVED
+			f.Refuse(at+".productId", "Say which product or bundle it is.")
 		}
-		if archived && !stored[thing] && kind != "" {
-			f.Refuse(at+field, "It is archived; what is archived stays in bundles that it is in, and comes into no other.")
-		}
-		if seen[thing] {
-			f.Refuse(at+field, "It is there twice; give each component once, with its quantity.")
-		}
-		seen[thing] = true
 	}
 	n, err := readNest(ctx, tx, self, kind, list)
 	if err != nil {
@@ -326,19 +308,54 @@ func (f *form) components(
 	return list, nil
 }
 
-// things are the products and the bundles that some components name.
-func things(ctx context.Context, tx *ent.Tx, list []component) (
-	products map[uuid.UUID]*ent.Product, inner map[uuid.UUID]*ent.Bundle, err error,
-) {
+// component checks that the product or bundle of a component, which is what the noun says, is there, may come into the
+// bundle, and is not there twice.
+func (f *form) component(at, noun string, id uuid.UUID, there things, seen map[uuid.UUID]bool, kind bundle.Kind) {
+	path := at + "." + noun + "Id"
+	archived, found := there.archived[id]
+	if !found {
+		f.Refuse(path, "There is no such %s.", noun)
+		return
+	}
+	if archived && !there.stays[id] && kind != "" {
+		f.Refuse(path, "This %s is archived: it stays in bundles that it is in, and comes into no other.", noun)
+	}
+	if seen[id] {
+		f.Refuse(path, "This %s is there twice; give each once, with its quantity.", noun)
+	}
+	seen[id] = true
+}
+
+// things are what some components name.
+type things struct {
+	products map[uuid.UUID]*ent.Product
+	// archived tells of all that is there, products and bundles, whether it is archived.
+	archived map[uuid.UUID]bool
+	// stays is what may be archived, since it is in the bundle already.
+	stays map[uuid.UUID]bool
+}
+
+func readThings(ctx context.Context, tx *ent.Tx, list []component) (things, error) {
 	var productIDs, bundleIDs []uuid.UUID
 	for _, c := range list {
 		productIDs, bundleIDs = append(productIDs, c.Product), append(bundleIDs, c.Bundle)
 	}
-	if products, err = catalog.ByIDs(ctx, tx.Client(), productIDs); err != nil {
-		return nil, nil, err
+	products, err := catalog.ByIDs(ctx, tx.Client(), productIDs)
+	if err != nil {
+		return things{}, err
 	}
-	inner, err = BundlesByIDs(ctx, tx.Client(), bundleIDs)
-	return products, inner, err
+	inner, err := BundlesByIDs(ctx, tx.Client(), bundleIDs)
+	if err != nil {
+		return things{}, err
+	}
+	there := things{products: products, archived: map[uuid.UUID]bool{}, stays: map[uuid.UUID]bool{}}
+	for id, row := range products {
+		there.archived[id] = row.Status == product.StatusARCHIVED
+	}
+	for id, row := range inner {
+		there.archived[id] = row.Status == bundle.StatusARCHIVED
+	}
+	return there, nil
 }
 
 // freeSlug refuses a slug that another bundle than one has.

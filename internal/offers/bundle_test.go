@@ -461,7 +461,7 @@ func TestUpdateBundle(t *testing.T) {
 			for i := range 9 {
 				deep = s.bundle(t, reduced(fmt.Sprint("Deep ", i), within(deep, 1)))
 			}
-			birds := s.bundle(t, reduced("Birds", of(crow, 1)))
+			single := s.bundle(t, reduced("Single", of(gems, 1)))
 			pick := s.bundle(t, choice("Pick", of(raven, 1), of(gems, 1), of(crow, 1)))
 			away := s.bundle(t, fixed("Away", of(raven, 1)))
 			s.archiveBundle(t, away.ID)
@@ -485,7 +485,7 @@ func TestUpdateBundle(t *testing.T) {
 				{"a_cycle_of_one", offers.UpdateBundle{CommonChange: id(row), Components: catalog.To([]offers.Component{of(raven, 1), within(row, 1)})}, []string{"INVALID_INPUT components.1.bundleId"}},
 				{"a_cycle_of_two", offers.UpdateBundle{CommonChange: id(row), Components: catalog.To([]offers.Component{within(outer, 1)})}, []string{"INVALID_INPUT components.0.bundleId"}},
 				{"a_durable_in_what_comes_in_hundreds", offers.UpdateBundle{CommonChange: id(coins), Components: catalog.To([]offers.Component{of(raven, 1)})}, []string{"INVALID_INPUT components"}},
-				{"an_eleventh_bundle_at_the_bottom", offers.UpdateBundle{CommonChange: id(coins), Components: catalog.To([]offers.Component{within(birds, 1)})}, []string{"INVALID_INPUT components"}},
+				{"an_eleventh_bundle_at_the_bottom", offers.UpdateBundle{CommonChange: id(coins), Components: catalog.To([]offers.Component{within(single, 1)})}, []string{"INVALID_INPUT components"}},
 				{"too_many_in_what_comes_in_hundreds", offers.UpdateBundle{CommonChange: id(coins), Components: catalog.To([]offers.Component{of(gems, 100)})}, []string{"INVALID_INPUT components"}},
 				{"everything_at_once_for_a_known_one", offers.UpdateBundle{
 					CommonChange: offers.CommonChange{ID: row.ID, Texts: catalog.To(texts("")), Malformed: fault.List{fault.Input("reason", "No text.")}},

@@ -3,6 +3,7 @@ package offers
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -182,9 +183,7 @@ func (m *match) readProducts(ctx context.Context, client *ent.Client) error {
 		if err != nil {
 			return err
 		}
-		for id, row := range found {
-			m.products[id] = row
-		}
+		maps.Copy(m.products, found)
 	}
 	return nil
 }
@@ -292,7 +291,9 @@ func (m *match) rivals(row *ent.Product) ([]rival, error) {
 }
 
 // published is when a bundle is on sale.
-func published(b *ent.Bundle) Window { return Window{Start: orZero(b.PublishFrom), End: orZero(b.PublishUntil)} }
+func published(b *ent.Bundle) Window {
+	return Window{Start: orZero(b.PublishFrom), End: orZero(b.PublishUntil)}
+}
 
 func meetAll(windows []Window, with Window) []Window {
 	var list []Window

@@ -178,7 +178,7 @@ func (f *form) couponTerms(c *couponContent, in UpdateCoupon) {
 	case c.Kind != "":
 		c.BasisPoints = f.reduction(c.Kind == coupon.KindPERCENTAGE, percent, "amounts", c.Amounts, true)
 	case percent != nil:
-		f.percent("percentOff", *percent)
+		f.percent(*percent)
 	}
 	if in.Combines.Set {
 		c.Combines = in.Combines.Value

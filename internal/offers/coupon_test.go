@@ -94,7 +94,7 @@ func TestCreateCoupon(t *testing.T) {
 		})
 		t.Run("a percentage off everything, in letters of any script", func(t *testing.T) {
 			in := voucher("겨울할인쿠폰")
-			in.Kind, in.Amounts, in.PercentOff = coupon.KindPERCENTAGE, nil, percent(1250)
+			in.Kind, in.Amounts, in.PercentOff = coupon.KindPERCENTAGE, nil, new(offers.Percent(1250))
 			row := s.issue(t, in)
 			if row.BasisPoints != 1250 || len(row.Amounts) > 0 || row.CodeHint != "할인쿠폰" || row.EndsAt != nil {
 				t.Errorf("made %v", row)
@@ -141,9 +141,9 @@ func TestCreateCouponRefuses(t *testing.T) {
 			{"amounts of nothing, and less", func(in *offers.CreateCoupon) { in.Amounts = prices("USD 0", "EUR -1", "KRW 0.5") }, []string{
 				"amounts.1.amount", "amounts.2.amount", "amounts.0.amount",
 			}},
-			{"an amount and a percentage", func(in *offers.CreateCoupon) { in.PercentOff = percent(100) }, []string{"percentOff"}},
+			{"an amount and a percentage", func(in *offers.CreateCoupon) { in.PercentOff = new(offers.Percent(100)) }, []string{"percentOff"}},
 			{"a percentage and an amount", func(in *offers.CreateCoupon) {
-				in.Kind, in.PercentOff = coupon.KindPERCENTAGE, percent(100)
+				in.Kind, in.PercentOff = coupon.KindPERCENTAGE, new(offers.Percent(100))
 			}, []string{"amounts"}},
 			{"no percentage", func(in *offers.CreateCoupon) { in.Kind, in.Amounts = coupon.KindPERCENTAGE, nil }, []string{"percentOff"}},
 			{"what is not there", func(in *offers.CreateCoupon) { in.Scope.Products = []uuid.UUID{uuid.New()} }, []string{"scope.productIds.0"}},
@@ -184,7 +184,7 @@ func TestUpdateCoupon(t *testing.T) {
 		}
 		row := s.issue(t, voucher("WINTER-2026"))
 		part := voucher("SUMMER-2026")
-		part.Kind, part.Amounts, part.PercentOff = coupon.KindPERCENTAGE, nil, percent(1000)
+		part.Kind, part.Amounts, part.PercentOff = coupon.KindPERCENTAGE, nil, new(offers.Percent(1000))
 		share := s.issue(t, part)
 
 		t.Run("changes what is set, and never the code", func(t *testing.T) {
@@ -215,7 +215,7 @@ func TestUpdateCoupon(t *testing.T) {
 		})
 		t.Run("another percentage, and nothing twice", func(t *testing.T) {
 			for range 2 {
-				got, err := update(t, share.ID, func(in *offers.UpdateCoupon) { in.PercentOff = catalog.To(percent(500)) })
+				got, err := update(t, share.ID, func(in *offers.UpdateCoupon) { in.PercentOff = catalog.To(new(offers.Percent(500))) })
 				if err != nil || got.BasisPoints != 500 || got.Version != 2 {
 					t.Errorf("it is %v, %v", got, err)
 				}
@@ -237,12 +237,12 @@ func TestUpdateCoupon(t *testing.T) {
 		})
 		t.Run("refuses", func(t *testing.T) {
 			_, err := update(t, uuid.New(), func(in *offers.UpdateCoupon) {
-				in.PercentOff, in.Stock = catalog.To(percent(0)), catalog.To(new(int64(-1)))
+				in.PercentOff, in.Stock = catalog.To(new(offers.Percent(0))), catalog.To(new(int64(-1)))
 			})
 			wantFaults(t, err, "NOT_FOUND", "INVALID_INPUT percentOff", "INVALID_INPUT stock")
-			_, err = update(t, uuid.New(), func(in *offers.UpdateCoupon) { in.PercentOff = catalog.To(percent(500)) })
+			_, err = update(t, uuid.New(), func(in *offers.UpdateCoupon) { in.PercentOff = catalog.To(new(offers.Percent(500))) })
 			wantFaults(t, err, "NOT_FOUND")
-			_, err = update(t, row.ID, func(in *offers.UpdateCoupon) { in.PercentOff = catalog.To(percent(500)) })
+			_, err = update(t, row.ID, func(in *offers.UpdateCoupon) { in.PercentOff = catalog.To(new(offers.Percent(500))) })
 			wantFaults(t, err, "INVALID_INPUT percentOff")
 			_, err = update(t, row.ID, func(in *offers.UpdateCoupon) { in.Amounts = catalog.To(prices()) })
 			wantFaults(t, err, "INVALID_INPUT amounts")

@@ -25,8 +25,10 @@ import (
 // Union has it (Directive 98/6/EC, article 6a).
 const lookedBack = 30 * 24 * time.Hour
 
-// Anchor asks for the lowest price of a product in a currency before the beginning of a reduction.
+// Anchor asks for the lowest price of a product, or of a bundle with a price of its own, in a currency before the beginning of
+// a reduction.
 type Anchor struct {
+	// Product is the id of either.
 	Product  uuid.UUID
 	Currency money.Code
 	// Start is the first instant of the reduction.
@@ -115,8 +117,11 @@ type reduced struct {
 	windows []Window
 }
 
-// covers says whether the sale was on a product; of one that has only an id nothing but that counts.
-func (r reduced) covers(p *ent.Product) bool { return Covers(r.Scope, p) }
+// covers says whether the sale was on a product, or on a bundle of that id; of one that has only an id nothing but that
+// counts.
+func (r reduced) covers(p *ent.Product) bool {
+	return Covers(r.Scope, p) || slices.Contains(r.Scope.Bundles, p.ID)
+}
 
 // of is what the sale makes of a list price, rounded as pricing does; false when it is not in the currency.
 func (r reduced) of(list money.Amount, currency money.Currency) (money.Amount, bool) {

@@ -54,7 +54,7 @@ func (p *past) cost(list ...string) {
 func (p *past) off(hundredths offers.Percent, from, until float64, changes ...func(in *offers.CreateFlashSale)) {
 	p.t.Helper()
 	in := fifth(p.p.ID)
-	in.PercentOff, in.StartsAt, in.EndsAt = percent(hundredths), ago(from), ago(until)
+	in.PercentOff, in.StartsAt, in.EndsAt = new(hundredths), ago(from), ago(until)
 	for _, change := range changes {
 		change(&in)
 	}
@@ -106,25 +106,25 @@ func TestLowest(t *testing.T) {
 
 		{"a sale whose price was changed in mid-flight, for a minute", func(p *past) {
 			p.at(20).off(2000, 20, 10)
-			p.at(15).amend(func(in *offers.UpdateFlashSale) { in.PercentOff = catalog.To(percent(5000)) })
-			p.at(15 - 1.0/24/60).amend(func(in *offers.UpdateFlashSale) { in.PercentOff = catalog.To(percent(1000)) })
+			p.at(15).amend(func(in *offers.UpdateFlashSale) { in.PercentOff = catalog.To(new(offers.Percent(5000))) })
+			p.at(15 - 1.0/24/60).amend(func(in *offers.UpdateFlashSale) { in.PercentOff = catalog.To(new(offers.Percent(1000))) })
 		}, "5"},
 		{"a sale that was better before the 30 days", func(p *past) {
 			p.at(50).off(5000, 50, 10)
-			p.at(30).amend(func(in *offers.UpdateFlashSale) { in.PercentOff = catalog.To(percent(1000)) })
+			p.at(30).amend(func(in *offers.UpdateFlashSale) { in.PercentOff = catalog.To(new(offers.Percent(1000))) })
 		}, "9"},
 		{"a sale that was better before the list price fell", func(p *past) {
 			p.at(25).off(5000, 25, 10)
-			p.at(24).amend(func(in *offers.UpdateFlashSale) { in.PercentOff = catalog.To(percent(1000)) })
+			p.at(24).amend(func(in *offers.UpdateFlashSale) { in.PercentOff = catalog.To(new(offers.Percent(1000))) })
 			p.at(20).cost("USD 8")
 		}, "5"},
 		{"a sale that was changed only after it was over", func(p *past) {
 			p.at(20).off(2000, 20, 18)
-			p.at(10).amend(func(in *offers.UpdateFlashSale) { in.PercentOff = catalog.To(percent(9000)) })
+			p.at(10).amend(func(in *offers.UpdateFlashSale) { in.PercentOff = catalog.To(new(offers.Percent(9000))) })
 		}, "8"},
 		{"a sale that became a better one at noon", func(p *past) {
 			p.at(20).off(2000, 20, -1)
-			p.at(0).amend(func(in *offers.UpdateFlashSale) { in.PercentOff = catalog.To(percent(5000)) })
+			p.at(0).amend(func(in *offers.UpdateFlashSale) { in.PercentOff = catalog.To(new(offers.Percent(5000))) })
 		}, "8"},
 		{"a percentage that was off another list price at the time", func(p *past) {
 			p.at(20).off(5000, 20, 10)
@@ -178,13 +178,13 @@ func TestLowest(t *testing.T) {
 		{"a recurring sale that ended before", func(p *past) { p.at(90).off(2000, 90, 31, recurring("daily 12:00-14:00 UTC")) }, "10"},
 		{"a recurring sale that was better between its windows only", func(p *past) {
 			p.at(90).off(2000, 90, 1, recurring("Thu 12:00-14:00 UTC"))
-			p.at(5).amend(func(in *offers.UpdateFlashSale) { in.PercentOff = catalog.To(percent(9000)) })
-			p.at(1).amend(func(in *offers.UpdateFlashSale) { in.PercentOff = catalog.To(percent(1000)) })
+			p.at(5).amend(func(in *offers.UpdateFlashSale) { in.PercentOff = catalog.To(new(offers.Percent(9000))) })
+			p.at(1).amend(func(in *offers.UpdateFlashSale) { in.PercentOff = catalog.To(new(offers.Percent(1000))) })
 		}, "8"},
 		{"a recurring sale that was better in a window", func(p *past) {
 			p.at(90).off(2000, 90, 1, recurring("Thu 12:00-14:00 UTC"))
-			p.at(7.5).amend(func(in *offers.UpdateFlashSale) { in.PercentOff = catalog.To(percent(4000)) })
-			p.at(6.5).amend(func(in *offers.UpdateFlashSale) { in.PercentOff = catalog.To(percent(1000)) })
+			p.at(7.5).amend(func(in *offers.UpdateFlashSale) { in.PercentOff = catalog.To(new(offers.Percent(4000))) })
+			p.at(6.5).amend(func(in *offers.UpdateFlashSale) { in.PercentOff = catalog.To(new(offers.Percent(1000))) })
 		}, "6"},
 		{"a list price that was there between windows only", func(p *past) {
 			p.at(90).off(5000, 90, 1, recurring("Thu 12:00-14:00 UTC"))
@@ -301,8 +301,10 @@ func TestLowestOfMany(t *testing.T) {
 			{Product: prose, Currency: "USD", Start: *ago(20)}: units("10"),
 		}
 		asked := []offers.Anchor{
-			{Product: prose, Currency: "KRW", Start: noon}, {Product: prose, Currency: "USD", Start: *ago(40)},
-			{Product: poems, Currency: "USD", Start: *ago(100)}, {Product: uuid.New(), Currency: "USD", Start: noon},
+			{Product: prose, Currency: "KRW", Start: noon},
+			{Product: prose, Currency: "USD", Start: *ago(40)},
+			{Product: poems, Currency: "USD", Start: *ago(100)},
+			{Product: uuid.New(), Currency: "USD", Start: noon},
 		}
 		for a := range want {
 			asked = append(asked, a)
@@ -316,6 +318,44 @@ func TestLowestOfMany(t *testing.T) {
 		}
 		if none, err := p.Lowest(t.Context(), d.Client(), nil); err != nil || len(none) > 0 {
 			t.Errorf("nothing asked, Lowest = %v, %v", none, err)
+		}
+	})
+}
+
+// A bundle with a price of its own has a history of its own, and sales of its own.
+func TestLowestOfABundle(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		p := &past{shop: open(t, d), t: t}
+		p.at(90)
+		one, other := p.book(t, "One"), p.book(t, "Other")
+		pack, err := p.CreateBundle(merchandiser(t), offers.CreateBundle{
+			Common: active("Pack"), Kind: "FIXED", Prices: prices("USD 8"),
+			Components: []offers.Component{{ProductID: one.ID, Quantity: 1}, {ProductID: other.ID, Quantity: 1}},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.at(40)
+		if _, err := p.UpdateBundle(merchandiser(t), offers.UpdateBundle{
+			CommonChange: offers.CommonChange{ID: pack.ID}, Prices: catalog.To(prices("USD 9")),
+		}); err != nil {
+			t.Fatal(err)
+		}
+		p.p = one // what is off is the bundle, not what is in it
+		p.off(5000, 20, 19, scoped(schema.Scope{Bundles: []uuid.UUID{pack.ID}}))
+		p.set(noon)
+		anchors := []offers.Anchor{
+			{Product: pack.ID, Currency: "USD", Start: noon}, {Product: pack.ID, Currency: "USD", Start: *ago(20)},
+			{Product: pack.ID, Currency: "KRW", Start: noon},
+		}
+		lowest, err := p.Lowest(t.Context(), d.Client(), anchors)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := map[offers.Anchor]money.Amount{anchors[0]: units("4.50"), anchors[1]: units("8")}
+		if diff := cmp.Diff(want, lowest); diff != "" {
+			t.Errorf("lowest prices (-want +got):\n%s", diff)
 		}
 	})
 }

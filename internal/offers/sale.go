@@ -215,7 +215,7 @@ func (f *form) saleTerms(c *saleContent, in UpdateFlashSale, known bool) {
 	case in.Kind.Set:
 		f.Refuse("kind", "%s is not a kind of flash sale; it is FIXED or PERCENTAGE.", catalog.Clip(string(c.Kind)))
 	case percent != nil:
-		f.percent("percentOff", *percent) // whichever kind it is
+		f.percent(*percent) // whichever kind it is
 	}
 	if in.StartsAt.Set {
 		c.StartsAt = *catalog.Instant(&in.StartsAt.Value)
@@ -279,7 +279,7 @@ func (f *form) reduction(byPercent bool, percent *Percent, path string, amounts 
 	}
 	switch {
 	case byPercent && percent != nil:
-		return f.percent("percentOff", *percent)
+		return f.percent(*percent)
 	case byPercent && known && !f.wrong("percentOff"):
 		f.Refuse("percentOff", "Give the percentage that is taken off.")
 	case !byPercent && percent != nil:

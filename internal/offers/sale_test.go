@@ -24,16 +24,13 @@ import (
 	"farthing/internal/page"
 )
 
-// percent is a percentage in hundredths, for an input.
-func percent(hundredths offers.Percent) *offers.Percent { return &hundredths }
-
 // after is an instant of a test's time.
 func after(d time.Duration) *time.Time { return new(noon.Add(d)) }
 
 // fifth is the input of an active flash sale that takes 20 percent off a product for two hours, from noon on.
 func fifth(id uuid.UUID) offers.CreateFlashSale {
 	return offers.CreateFlashSale{
-		Common: active("A fifth off"), Kind: flashsale.KindPERCENTAGE, PercentOff: percent(2000),
+		Common: active("A fifth off"), Kind: flashsale.KindPERCENTAGE, PercentOff: new(offers.Percent(2000)),
 		Scope: schema.Scope{Products: []uuid.UUID{id}}, StartsAt: after(0), EndsAt: after(2 * time.Hour),
 	}
 }
@@ -221,8 +218,8 @@ func TestCreateFlashSaleRefuses(t *testing.T) {
 			want   []string
 		}{
 			{"a percentage without one", func(in *offers.CreateFlashSale) { in.PercentOff = nil }, []string{"percentOff"}},
-			{"nothing off", func(in *offers.CreateFlashSale) { in.PercentOff = percent(0) }, []string{"percentOff"}},
-			{"more than everything off", func(in *offers.CreateFlashSale) { in.PercentOff = percent(10_001) }, []string{"percentOff"}},
+			{"nothing off", func(in *offers.CreateFlashSale) { in.PercentOff = new(offers.Percent(0)) }, []string{"percentOff"}},
+			{"more than everything off", func(in *offers.CreateFlashSale) { in.PercentOff = new(offers.Percent(10_001)) }, []string{"percentOff"}},
 			{"a percentage with prices", func(in *offers.CreateFlashSale) { in.Prices = prices("USD 5") }, []string{"prices"}},
 			{"a fixed price without one", func(in *offers.CreateFlashSale) { in.Kind, in.PercentOff = flashsale.KindFIXED, nil }, []string{"prices"}},
 			{"a fixed price with a percentage", func(in *offers.CreateFlashSale) {
@@ -309,7 +306,7 @@ func TestUpdateFlashSale(t *testing.T) {
 			row := s.sell(t, fifth(poems.ID))
 			in := change(row.ID)
 			in.ExpectedVersion, in.Status, in.Texts = new(1), catalog.To(offers.StatusActive), catalog.To(texts("A fifth off"))
-			in.Kind, in.PercentOff, in.Prices = catalog.To(flashsale.KindPERCENTAGE), catalog.To(percent(2000)), catalog.To(prices())
+			in.Kind, in.PercentOff, in.Prices = catalog.To(flashsale.KindPERCENTAGE), catalog.To(new(offers.Percent(2000))), catalog.To(prices())
 			in.Scope, in.StartsAt, in.EndsAt = catalog.To(row.Scope), catalog.To(row.StartsAt), catalog.To(row.EndsAt)
 			in.Recurrence, in.Stock, in.PerShopper = catalog.To[*schema.Recurrence](nil), catalog.To[*int64](nil), catalog.To[*int64](nil)
 			if got := s.updateSale(t, in); got.Version != 1 {
@@ -330,7 +327,7 @@ func TestUpdateFlashSale(t *testing.T) {
 		t.Run("another percentage, a price instead, and back", func(t *testing.T) {
 			row := s.sell(t, fifth(poems.ID))
 			in := change(row.ID)
-			in.PercentOff = catalog.To(percent(5000))
+			in.PercentOff = catalog.To(new(offers.Percent(5000)))
 			s.updateSale(t, in)
 			in = change(row.ID)
 			in.Kind, in.Prices = catalog.To(flashsale.KindFIXED), catalog.To(prices("USD 5"))
@@ -338,7 +335,7 @@ func TestUpdateFlashSale(t *testing.T) {
 				t.Errorf("it is %v", got)
 			}
 			in = change(row.ID)
-			in.Kind, in.PercentOff = catalog.To(flashsale.KindPERCENTAGE), catalog.To(percent(1000))
+			in.Kind, in.PercentOff = catalog.To(flashsale.KindPERCENTAGE), catalog.To(new(offers.Percent(1000)))
 			if got := s.updateSale(t, in); got.BasisPoints != 1000 || len(got.Prices) > 0 || got.Version != 4 {
 				t.Errorf("it is %v", got)
 			}
@@ -378,7 +375,7 @@ func TestUpdateFlashSale(t *testing.T) {
 			want []string
 		}{
 			{"nobody's id, and what is wrong for any sale", uuid.New(), func(in *offers.UpdateFlashSale) {
-				in.PercentOff, in.Stock, in.Kind = catalog.To(percent(0)), catalog.To(new(int64(-1))), catalog.To(flashsale.KindPERCENTAGE)
+				in.PercentOff, in.Stock, in.Kind = catalog.To(new(offers.Percent(0))), catalog.To(new(int64(-1))), catalog.To(flashsale.KindPERCENTAGE)
 			}, []string{"NOT_FOUND", "INVALID_INPUT percentOff", "INVALID_INPUT stock"}},
 			{"nobody's id, and what is right for some sale", uuid.New(), func(in *offers.UpdateFlashSale) {
 				in.Kind, in.EndsAt, in.Recurrence = catalog.To(flashsale.KindFIXED), catalog.To[*time.Time](nil), catalog.To(weekly("Fri 18:00-20:00 UTC"))
@@ -390,7 +387,7 @@ func TestUpdateFlashSale(t *testing.T) {
 			{"another kind with what went with the old one", price.ID, func(in *offers.UpdateFlashSale) {
 				in.Kind, in.Prices = catalog.To(flashsale.KindPERCENTAGE), catalog.To(prices("USD 4"))
 			}, []string{"INVALID_INPUT prices", "INVALID_INPUT percentOff"}},
-			{"a percentage off a price", price.ID, func(in *offers.UpdateFlashSale) { in.PercentOff = catalog.To(percent(100)) }, []string{"INVALID_INPUT percentOff"}},
+			{"a percentage off a price", price.ID, func(in *offers.UpdateFlashSale) { in.PercentOff = catalog.To(new(offers.Percent(100))) }, []string{"INVALID_INPUT percentOff"}},
 			{"no percentage", refused.ID, func(in *offers.UpdateFlashSale) { in.PercentOff = catalog.To[*offers.Percent](nil) }, []string{"INVALID_INPUT percentOff"}},
 			{"no price", price.ID, func(in *offers.UpdateFlashSale) { in.Prices = catalog.To(prices()) }, []string{"INVALID_INPUT prices"}},
 			{"nothing in scope", refused.ID, func(in *offers.UpdateFlashSale) { in.Scope = catalog.To(schema.Scope{}) }, []string{"INVALID_INPUT scope"}},

@@ -2,8 +2,10 @@ package offers
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"maps"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
@@ -170,7 +172,7 @@ func (w *Watcher) run(ctx context.Context) {
 			return
 		case <-due:
 		}
-		err := w.turn(ctx)
+		err := w.safely(ctx)
 		switch {
 		case ctx.Err() != nil:
 			return
@@ -181,6 +183,16 @@ func (w *Watcher) run(ctx context.Context) {
 		}
 		failing = err != nil
 	}
+}
+
+// safely is turn, with a panic as an error: it is a mistake of ours, and nobody else's sale must end with it.
+func (w *Watcher) safely(ctx context.Context) (err error) {
+	defer func() {
+		if panicked := recover(); panicked != nil {
+			err = fmt.Errorf("panic while watching flash sales: %v\n%s", panicked, debug.Stack())
+		}
+	}()
+	return w.turn(ctx)
 }
 
 // pause is how long to wait for the next look: less than usual when a window begins or ends before.

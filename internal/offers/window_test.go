@@ -205,7 +205,7 @@ func TestWindowsFollowEachOther(t *testing.T) {
 		}
 		now := moment.Draw(t, "now")
 		if rapid.Bool().Draw(t, "near a change of clocks") {
-			for day := 0; day < 500; day++ { // the first change after now, and some hours before or after it
+			for range 500 { // the first change after now, and some hours before or after it
 				_, today := now.In(zone).Zone()
 				_, tomorrow := now.Add(24 * time.Hour).In(zone).Zone()
 				if today != tomorrow {

@@ -117,7 +117,9 @@ func (k kind[R, C]) claim(
 }
 
 // notFound refuses an id or a slug that no offer of the kind has.
-func (k kind[R, C]) notFound() *fault.Fault { return fault.New(fault.NotFound, "There is no such %s.", k.noun) }
+func (k kind[R, C]) notFound() *fault.Fault {
+	return fault.New(fault.NotFound, "There is no such %s.", k.noun)
+}
 
 // make writes a new offer, and returns it as it is then.
 func (k kind[R, C]) make(ctx context.Context, tx *ent.Tx, now time.Time, content C) (*R, error) {
@@ -246,12 +248,11 @@ func (f *form) status(c *common, status string) {
 	c.Status = status
 }
 
-// percent checks a percentage and gives it in hundredths of a percent, as it is stored: more than 0, and at most 100
-// percent.
-func (f *form) percent(path string, p Percent) int {
+// percent checks percentOff and gives it in hundredths of a percent, as it is stored: more than 0, and at most 100 percent.
+func (f *form) percent(p Percent) int {
 	const most = 100 * 100
 	if p < 1 || p > most {
-		f.Refuse(path, "Take off more than 0 and at most 100 percent.")
+		f.Refuse("percentOff", "Take off more than 0 and at most 100 percent.")
 	}
 	return int(p)
 }

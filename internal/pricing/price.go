@@ -497,13 +497,14 @@ func (p *pricer) share(s *set, basisPoints int64, price money.Amount, offBundle 
 }
 
 // fraction is part/all of an amount in whole minor units, half up. The part is not more than all.
-func (p *pricer) fraction(amount money.Amount, part, all int64) money.Amount { //nolint:gosec // None of them is negative.
-	high, low := bits.Mul64(uint64(amount/p.step), uint64(part))
-	quotient, rest := bits.Div64(high, low, uint64(all))
-	if rest >= uint64(all)-rest {
+func (p *pricer) fraction(amount money.Amount, part, all int64) money.Amount {
+	size := func(n int64) uint64 { return uint64(n) } //nolint:gosec // None of them is negative.
+	high, low := bits.Mul64(size(int64(amount/p.step)), size(part))
+	quotient, rest := bits.Div64(high, low, size(all))
+	if rest >= size(all)-rest {
 		quotient++
 	}
-	return money.Amount(quotient) * p.step
+	return money.Amount(quotient) * p.step //nolint:gosec // It is not more than the amount.
 }
 
 // result puts together what was chosen.
