@@ -255,6 +255,7 @@ func (st *state) handOver(p *ent.Purchase, line pricing.Line, part pricing.Part)
 		Quantity: part.Quantity, Units: int64(product.Units), UnitPrice: part.Unit, Subtotal: part.Subtotal, Total: part.Total,
 	}
 	switch line.Kind {
+	case pricing.OfProduct: // it was bought by itself
 	case pricing.OfBundle:
 		recorded.BundleID = &line.ID
 	case pricing.OfTrial:

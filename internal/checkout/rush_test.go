@@ -52,7 +52,7 @@ func (s *shop) crowd(t testing.TB, n int, funds string) []context.Context {
 	for range 8 {
 		done.Go(func() {
 			for i := range next {
-				list[i] = s.rich(t, fmt.Sprint("shopper ", i), funds, "USD")
+				list[i] = s.rich(t, fmt.Sprint("shopper ", i), funds, "USD") //nolint:fatcontext // One for each, none within another.
 			}
 		})
 	}

@@ -346,7 +346,8 @@ func TestLowestOfABundle(t *testing.T) {
 		p.off(5000, 20, 19, scoped(schema.Scope{Bundles: []uuid.UUID{pack.ID}}))
 		p.set(noon)
 		anchors := []offers.Anchor{
-			{Product: pack.ID, Currency: "USD", Start: noon}, {Product: pack.ID, Currency: "USD", Start: *ago(20)},
+			{Product: pack.ID, Currency: "USD", Start: noon},
+			{Product: pack.ID, Currency: "USD", Start: *ago(20)},
 			{Product: pack.ID, Currency: "KRW", Start: noon},
 		}
 		lowest, err := p.Lowest(t.Context(), d.Client(), anchors)
