@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -254,4 +255,41 @@ func TestClosingServesWhatIsQueued(t *testing.T) {
 		}
 		prove(t, d)
 	})
+}
+
+// Somebody holds a shopper's row for longer than anybody waits for a lock: the shop says that it is busy, and the same key
+// may be used again.
+func TestLockThatIsNotGiven(t *testing.T) {
+	t.Parallel()
+	d := dbtest.Postgres(t)
+	s := open(t, d)
+	hints := s.consumable(t, "Hints", 1, "0.20 USD")
+	ctx := s.rich(t, "sam", "1", "USD")
+	impatient := open(t, dbtest.Open(t, dbtest.URL(t, d)+"&lock_timeout=100"))
+	impatient.clock = s.clock
+	held, release := make(chan struct{}), make(chan struct{})
+	var holding sync.WaitGroup
+	holding.Go(func() {
+		err := d.Tx(t.Context(), func(ctx context.Context, tx *ent.Tx) error {
+			_, err := tx.ExecContext(ctx, "SELECT id FROM shoppers FOR UPDATE")
+			close(held)
+			<-release
+			return err
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	})
+	<-held
+	_, err := impatient.Checkout(ctx, order("key", "0.20", of(hints, 1)))
+	wantRefusals(t, err, "OVERLOADED")
+	if o, ok := the(t, err).Data.(Overload); !ok || o.RetryAfter != lockRetry {
+		t.Errorf("the refusal says %+v", the(t, err).Data)
+	}
+	close(release)
+	holding.Wait()
+	if impatient.buy(ctx, t, order("key", "0.20", of(hints, 1))).Replayed {
+		t.Error("what was refused had happened")
+	}
+	prove(t, d)
 }

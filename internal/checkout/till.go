@@ -23,6 +23,8 @@ const (
 	enoughItems = 2_000
 	// maxQueue is how many may wait: a few batches, so that nobody waits long for an answer that is not coming.
 	maxQueue = 4 * maxBatch
+	// lockRetry is when to come again after a lock was not given.
+	lockRetry = time.Second
 	// batchTimeout bounds a batch with all its retries and all the parts that it is taken into.
 	batchTimeout = 20 * time.Second
 )
@@ -88,6 +90,10 @@ func (t *till) enqueue(r *request) error {
 	}
 	batches := len(t.queue)/maxBatch + 1
 	wait := max(time.Duration(batches)*time.Duration(t.lasts.Load()), 100*time.Millisecond)
+	return overloaded(wait)
+}
+
+func overloaded(wait time.Duration) *fault.Fault {
 	return fault.New(fault.Overloaded, "The shop is too busy to take the checkout.").With(Overload{RetryAfter: wait})
 }
 
@@ -148,6 +154,12 @@ func (s *Service) serve(ctx context.Context, batch []*request) {
 	}
 	switch {
 	case b.Err == nil:
+	case db.IsLockTimeout(b.Err) && !errors.Is(b.Err, db.ErrOutcomeUnknown):
+		// Somebody holds a lock for very long. Nothing was written; each part of the batch would wait as long again.
+		s.Logger.Warn("checkout: a lock was not given", "requests", len(batch), "error", b.Err)
+		for _, r := range batch {
+			r.outcome = refused(overloaded(lockRetry))
+		}
 	case len(batch) == 1 || isOutage(ctx, b.Err):
 		for _, r := range batch {
 			r.outcome = refused(b.Err)

@@ -87,7 +87,8 @@ func (d *DB) retry(ctx context.Context, fn func(context.Context, *ent.Tx) error,
 		}
 		unknown = unknown || errors.Is(err, ErrOutcomeUnknown)
 		if !again(err) {
-			if decided || !unknown {
+			// A lock that is not given may be the one that the lost transaction holds: its end is not known still.
+			if decided && !IsLockTimeout(err) || !unknown {
 				return err
 			}
 			return stillUnknown(err)
