@@ -91,10 +91,11 @@ func UnmarshalTime(v any) (time.Time, error) {
 		return time.Time{}, bad("An instant is a string, such as \"2026-12-24T18:00:00Z\".")
 	}
 	t, err := time.Parse(time.RFC3339Nano, text)
+	t = t.UTC() // where it is stored and shown, an offset can bring it into a year of five digits
 	if err != nil || t.Year() < 1 || t.Year() > 9999 {
 		return time.Time{}, bad("An instant is RFC 3339 with an offset, such as \"2026-12-24T18:00:00Z\".")
 	}
-	return t.UTC().Truncate(time.Microsecond), nil
+	return t.Truncate(time.Microsecond), nil
 }
 
 // MarshalCurrencyCode writes the code of a currency.

@@ -197,9 +197,9 @@ func TestConflicts(t *testing.T) {
 		}},
 		{"of_a_share_of_many_units", func(f *fair) {
 			gems, hints := f.gems(f.t, "Gems"), f.gems(f.t, "Hints")
-			f.bundled(fixed("Box", of(gems, 3), of(hints, 4))) // 15 for 70: 6.43 for three gems, 8.57 for four hints
+			f.bundled(fixed("Box", of(gems, 7), of(hints, 1))) // 15 for 80: 13.13 for seven gems
 			f.onSale("Friday", "3", 1, 3, only(gems.ID))
-			f.want(0, 24, "Gems 1h-3h: Box 2.14, Friday 3")
+			f.want(0, 24, "Gems 1h-3h: Box 1.88, Friday 3")
 		}},
 		{"of_a_sale_on_a_bundle_and_the_bundle_are_none", func(f *fair) {
 			novel, atlas := f.book(f.t, "Novel"), f.book(f.t, "Atlas")
@@ -220,6 +220,38 @@ func TestConflicts(t *testing.T) {
 			f.bundled(fixed("Outer", within(inner, 1), of(atlas, 1)))                     // 7.50 each
 			f.onSale("Friday", "50%", 1, 3, schema.Scope{Bundles: []uuid.UUID{inner.ID}}) // 4
 			f.want(0, 24, "Novel 1h-3h: Friday 4, Outer 7.5, Single 8")
+		}},
+		{"of_a_bundle_are_about_its_own_share", func(f *fair) {
+			novel, atlas := f.book(f.t, "Novel"), f.book(f.t, "Atlas")
+			inner := f.bundled(reduced("Single", of(novel, 1))) // 8
+			outer := fixed("Outer", within(inner, 1), of(atlas, 1))
+			outer.Prices = prices("USD 18") // 9 each
+			f.bundled(outer)
+			f.onSale("Friday", "8.5", 1, 3, only(novel.ID))
+			f.want(0, 24, "Novel 1h-3h: Single 8, Friday 8.5, Outer 9")
+		}},
+		{"of_a_sale_on_a_bundle_end_with_the_bundle", func(f *fair) {
+			novel, atlas := f.book(f.t, "Novel"), f.book(f.t, "Atlas")
+			in := fixed("Pair", of(novel, 1), of(atlas, 1))
+			in.PublishUntil = hour(2)
+			pair := f.bundled(in)
+			f.onSale("Friday", "20%", 1, 5, schema.Scope{Bundles: []uuid.UUID{pair.ID}})
+			f.onSale("Novels", "7", 1, 5, only(novel.ID))
+			f.want(0, 24, "Novel 1h-2h: Friday 6, Novels 7, Pair 7.5")
+		}},
+		{"go_on_when_what_does_not_count_comes_and_goes", func(f *fair) {
+			novel := f.book(f.t, "Novel")
+			f.onSale("Friday", "8", 1, 9, only(novel.ID))
+			f.onSale("Weekend", "7", 1, 9, only(novel.ID))
+			f.onSale("Euros", "5", 3, 5, only(novel.ID), func(in *offers.CreateFlashSale) { in.Prices = prices("EUR 5") })
+			f.want(0, 24, "Novel 1h-9h: Weekend 7, Friday 8")
+		}},
+		{"of_what_is_not_sold_any_more_are_none", func(f *fair) {
+			novel := f.book(f.t, "Novel")
+			f.onSale("Friday", "8", 1, 9, only(novel.ID))
+			f.onSale("Weekend", "7", 1, 9, only(novel.ID))
+			f.archiveProduct(f.t, novel.ID)
+			f.want(0, 24)
 		}},
 		{"of_a_bundle_to_choose_from_are_none", func(f *fair) {
 			novel, atlas := f.book(f.t, "Novel"), f.book(f.t, "Atlas")

@@ -67,28 +67,19 @@ type plan struct {
 	bundles bool
 	// bundlesFirst says that sales on bundles take their units before those on products.
 	bundlesFirst bool
-	// coupon says to let a coupon of an amount take the place of other offers.
-	coupon bool
 }
 
-// plans are the ways that are worth trying, the usual one first. Units that are left are given out in a fixed order, which
-// is not the best one for every basket, and finding that would take too long. Those here make sure that a bundle is never
-// dearer than its parts bought singly, and that nothing is dearer with a coupon than without.
+// plans are the ways that are worth trying, the usual one first. Units that are left are given out in a fixed order, and a
+// coupon of an amount takes the place of other offers by a rule of thumb; neither is best for every basket, and finding
+// that would take too long. With the last plan a bundle is never dearer than its parts bought singly.
 func (p *pricer) plans() []plan {
-	list := []plan{{bundles: true, coupon: true}}
+	list := []plan{{bundles: true}}
 	limited := slices.ContainsFunc(p.shelf.Sales, Sale.limited)
-	replaces := p.replaces()
 	if len(p.sets) > 0 && limited {
-		list = append(list, plan{bundles: true, bundlesFirst: true, coupon: true})
+		list = append(list, plan{bundles: true, bundlesFirst: true})
 	}
-	if len(p.sets) > 0 && (limited || replaces) {
-		list = append(list, plan{coupon: true})
-	}
-	if replaces {
-		for _, with := range list {
-			with.coupon = false
-			list = append(list, with)
-		}
+	if len(p.sets) > 0 && (limited || p.replaces()) {
+		list = append(list, plan{})
 	}
 	return list
 }
@@ -150,10 +141,8 @@ func (p *pricer) keep() *choice {
 // try gives every claim its price by a plan.
 func (p *pricer) try(with plan) error {
 	p.pick(with, nil)
-	if with.coupon {
-		if err := p.takeCoupon(with); err != nil {
-			return err
-		}
+	if err := p.takeCoupon(with); err != nil {
+		return err
 	}
 	for _, c := range p.claims {
 		if off := min(c.credit, c.paid); off > 0 {

@@ -20,7 +20,11 @@ import (
 func TestPriceProperties(t *testing.T) {
 	t.Parallel()
 	const shops = 6_000
+	seeds := []uint64{35_061, 37_257, 359_472} // which have found what the first ones do not
 	for seed := range uint64(shops) {
+		seeds = append(seeds, seed)
+	}
+	for _, seed := range seeds {
 		check(t, fmt.Sprintf("seed %d", seed), randomShop(entropy(seed)))
 		if t.Failed() {
 			return
