@@ -122,6 +122,53 @@ func TestBuyABundle(t *testing.T) {
 	})
 }
 
+// A bundle that was archived is sold no more by itself, and is in what it was in.
+func TestABundleWithinThatIsArchived(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		s := open(t, d)
+		a, b, c := s.durable(t, "A", "1.00 USD"), s.durable(t, "B", "1.00 USD"), s.durable(t, "C", "2.00 USD")
+		inner := s.bundle(t, bundle.KindFIXED, []*ent.Product{a, b}, func(in *offers.CreateBundle) { in.Prices = priceList([]string{"0.50 USD"}) })
+		outer := s.bundle(t, bundle.KindPERCENTAGE, []*ent.Product{c}, func(in *offers.CreateBundle) {
+			in.Components = append(in.Components, offers.Component{BundleID: inner.ID, Quantity: 1})
+			in.PercentOff = new(offers.Percent(2500))
+		})
+		ctx := s.rich(t, "sam", "10", "USD")
+		_, err := s.Checkout(ctx, order("outer", "0", one(outer.ID)))
+		if q, ok := the(t, err).Data.(*Quote); !ok || q.Total != amount("2.00") {
+			t.Errorf("with the inner bundle on sale: %v", err)
+		}
+		if _, err := s.offers.ArchiveBundle(merchandiser(t), offers.Archive{ID: inner.ID}); err != nil {
+			t.Fatal(err)
+		}
+		_, err = s.Checkout(ctx, order("inner", "0.50", one(inner.ID)))
+		wantRefusals(t, err, "NOT_AVAILABLE items.0.id")
+		s.buy(ctx, t, order("outer", "3.00", one(outer.ID)))
+		prove(t, d)
+	})
+}
+
+// A till takes its instant and then the board, which another goroutine may have read later: a sale that has ended in between
+// is on it still.
+func TestABoardThatIsReadLater(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		s := open(t, d)
+		hints := s.consumable(t, "Hints", 1, "1.00 USD")
+		sale := s.sale(t, hints, "0.25 USD", nil)
+		ctx := s.rich(t, "sam", "10", "USD")
+		s.clock.set(sale.EndsAt.Add(time.Second))
+		if _, err := s.Quote(ctx, QuoteInput{Basket: order("", "0", of(hints, 1)).Basket}); err != nil { // the board is read
+			t.Fatal(err)
+		}
+		s.clock.set(sale.EndsAt.Add(-time.Microsecond))
+		s.buy(ctx, t, order("in time", "0.25", of(hints, 1)))
+		s.clock.set(*sale.EndsAt)
+		s.buy(ctx, t, order("too late", "1.00", of(hints, 1)))
+		prove(t, d)
+	})
+}
+
 func TestOneOfEverything(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"entgo.io/ent/dialect/sql"
 	"github.com/google/uuid"
 
 	"farthing/ent"
@@ -23,8 +24,8 @@ import (
 	"farthing/internal/pricing"
 )
 
-// Board is every offer that is live or planned, drafts too, as of one revision of the catalogue. It does not change and
-// may be used by many at once. Windows are judged by whoever asks, at their instant.
+// Board is every offer that is live or planned, drafts too, and archived bundles that are in others, as of one revision of
+// the catalogue. It does not change and may be used by many at once. Windows are judged by whoever asks, at their instant.
 type Board struct {
 	// Revision is that of the catalogue which it shows.
 	Revision int64
@@ -69,13 +70,26 @@ func NewBoard(
 	return b
 }
 
+// boardMargin is how long a sale that is over stays on boards. A till may have taken its instant before the end of a sale,
+// and be given a board that another goroutine has read after it.
+const boardMargin = time.Hour
+
+// isInner holds for bundles that are in another one. What is archived stays in what it is in.
+func isInner(s *sql.Selector) {
+	build := sql.Dialect(s.Dialect())
+	components := build.Table(bundlecomponent.Table)
+	s.Where(sql.In(s.C(bundle.FieldID),
+		build.Select(components.C(bundlecomponent.FieldInnerID)).From(components).
+			Where(sql.NotNull(components.C(bundlecomponent.FieldInnerID)))))
+}
+
 // ReadBoard reads the board of a transaction that holds the catalogue (catalog.Hold), or of a snapshot.
 func ReadBoard(ctx context.Context, client *ent.Client, now time.Time) (*Board, error) {
 	revision, err := catalog.Revision(ctx, client)
 	if err != nil {
 		return nil, err
 	}
-	bundles, err := client.Bundle.Query().Where(bundle.StatusNEQ(bundle.StatusARCHIVED)).Order(bundle.ByID()).
+	bundles, err := client.Bundle.Query().Where(bundle.Or(bundle.StatusNEQ(bundle.StatusARCHIVED), isInner)).Order(bundle.ByID()).
 		WithComponents(func(q *ent.BundleComponentQuery) { q.Order(bundlecomponent.ByPosition()) }).All(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("read bundles: %w", err)
@@ -86,7 +100,7 @@ func ReadBoard(ctx context.Context, client *ent.Client, now time.Time) (*Board, 
 	}
 	sales, err := client.FlashSale.Query().Where(
 		flashsale.StatusNEQ(flashsale.StatusARCHIVED), flashsale.EndedAtIsNil(),
-		flashsale.Or(flashsale.EndsAtIsNil(), flashsale.EndsAtGT(now)),
+		flashsale.Or(flashsale.EndsAtIsNil(), flashsale.EndsAtGT(now.Add(-boardMargin))),
 	).Order(flashsale.ByID()).All(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("read flash sales: %w", err)

@@ -155,8 +155,8 @@ func (s *Service) UpdateBundleIn(ctx context.Context, tx *ent.Tx, in UpdateBundl
 	return bundles.amend(ctx, tx, now, "updateBundle", row, c)
 }
 
-// ArchiveBundle takes a bundle off sale for good. It stays in the bundles that it is in, which cannot be bought any more
-// either. Archiving twice is the same as once.
+// ArchiveBundle takes a bundle off sale for good. What is in it stays in the bundles that it is in. Archiving twice is the
+// same as once.
 func (s *Service) ArchiveBundle(ctx context.Context, in Archive) (*ent.Bundle, error) {
 	return alone(ctx, s, s.ArchiveBundleIn, in)
 }
