@@ -39,7 +39,7 @@ func Audited() map[string]id.Kind {
 		"archiveFlashSale": id.FlashSale,
 		"createTierPlan":   id.TierPlan, "updateTierPlan": id.TierPlan, "archiveTierPlan": id.TierPlan,
 		"createCoupon": id.Coupon, "updateCoupon": id.Coupon, "archiveCoupon": id.Coupon,
-		"topUpWallet": id.Wallet, "adjustWallet": id.Wallet,
+		"adjustWallet": id.Wallet,
 	}
 }
 

@@ -84,12 +84,8 @@ func (a *App) build(ctx context.Context) (err error) {
 	if a.DB, err = db.Open(ctx, a.Config.Database()); err != nil {
 		return err
 	}
-	pending, err := a.DB.Pending(ctx)
-	if err != nil {
+	if err := upToDate(ctx, a.DB); err != nil {
 		return err
-	}
-	if len(pending) > 0 {
-		return fmt.Errorf("the database wants %d migrations: run farthing migrate", len(pending))
 	}
 	if a.verifier, err = a.newVerifier(ctx); err != nil {
 		return err
@@ -119,6 +115,18 @@ func (a *App) build(ctx context.Context) (err error) {
 		Clock: a.Clock, Logger: a.Logger, Observe: a.metrics.batch,
 	})
 	return a.Wallet.OpenHouse(ctx)
+}
+
+// upToDate refuses a database that wants migrations.
+func upToDate(ctx context.Context, d *db.DB) error {
+	pending, err := d.Pending(ctx)
+	if err != nil {
+		return err
+	}
+	if len(pending) > 0 {
+		return fmt.Errorf("the database wants %d migrations: run farthing migrate", len(pending))
+	}
+	return nil
 }
 
 // newVerifier knows the keys that are configured or, when there are none, the one that `farthing token` signs with.

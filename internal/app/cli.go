@@ -242,6 +242,9 @@ func (p Process) verifyCommand() *cobra.Command {
 				return err
 			}
 			defer func() { _ = d.Close() }()
+			if err := upToDate(cmd.Context(), d); err != nil {
+				return err
+			}
 			results, err := Verify(cmd.Context(), d)
 			if err != nil {
 				return err

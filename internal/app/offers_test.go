@@ -1,16 +1,12 @@
 package app_test
 
 import (
-	"context"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
-	"farthing/ent"
-	"farthing/internal/actor"
-	"farthing/internal/audit"
 	"farthing/internal/id"
 )
 
@@ -624,21 +620,13 @@ func TestAuditOfWallets(t *testing.T) {
 		o := s.open(t, opening{})
 		o.shopper(t, "ada", "USD 10")
 		o.play(t, pair())
-		_, wallet, err := id.Decode(o.names["$ada-USD"])
-		if err != nil {
-			t.Fatal(err)
-		}
-		err = o.DB.Tx(actor.With(t.Context(), actor.Actor{Subject: "root"}), func(ctx context.Context, tx *ent.Tx) error {
-			return audit.Record(ctx, tx, o.clock.read(), "adjustWallet", wallet, nil, map[string]string{"balance": "11.00"})
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		const query = `{ last: auditEntries(first: 1) { nodes { actor action targetId after } } wallet: auditEntries(filter: {targetId: "$ada-USD"}) { totalCount } action: auditEntries(filter: {action: "adjustWallet"}) { totalCount }
+		o.play(t, by("ADMIN root", `mutation { adjustWallet(input: {idempotencyKey: "k", shopperId: "$ada", currency: "USD", amount: "1", reason: "A late one"}) { errors { code } } }`,
+			`{"data": {"adjustWallet": {"errors": []}}}`))
+		const query = `{ last: auditEntries(first: 1) { nodes { actor action targetId before after } } wallet: auditEntries(filter: {targetId: "$ada-USD"}) { totalCount } action: auditEntries(filter: {action: "adjustWallet"}) { totalCount }
 			actor: auditEntries(filter: {actor: "root"}) { totalCount } }`
-		o.play(t, mia(query, `{"data": {"last": {"nodes": [{"actor": "mia", "action": "createBundle", "targetId": "$pair", "after": "$*"}]},
+		o.play(t, mia(query, `{"data": {"last": {"nodes": [{"actor": "mia", "action": "createBundle", "targetId": "$pair", "before": null, "after": "$*"}]},
 			"wallet": {"totalCount": 0}, "action": {"totalCount": 0}, "actor": {"totalCount": 0}}}`))
-		o.play(t, by("ADMIN root", query, `{"data": {"last": {"nodes": [{"actor": "root", "action": "adjustWallet", "targetId": "$ada-USD", "after": {"balance": "11.00"}}]}, "wallet": {"totalCount": 1}, "action": {"totalCount": 1}, "actor": {"totalCount": 1}}}`))
+		o.play(t, by("ADMIN root", query, `{"data": {"last": {"nodes": [{"actor": "root", "action": "adjustWallet", "targetId": "$ada-USD", "before": {"currency": "USD", "balance": "10.00"}, "after": {"currency": "USD", "balance": "11.00", "reason": "A late one"}}]}, "wallet": {"totalCount": 1}, "action": {"totalCount": 1}, "actor": {"totalCount": 1}}}`))
 	})
 }
 

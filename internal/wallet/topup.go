@@ -13,6 +13,7 @@ import (
 	"farthing/ent/account"
 	"farthing/ent/transfer"
 	"farthing/internal/actor"
+	"farthing/internal/audit"
 	"farthing/internal/fault"
 	"farthing/internal/id"
 	"farthing/internal/idempotency"
@@ -130,7 +131,7 @@ func (s *Service) Adjust(ctx context.Context, in AdjustInput) (Receipt, error) {
 	return s.move(ctx, in.Malformed, faults, movement{
 		key:   idempotency.Key{ShopperID: in.ShopperID, Operation: adjustOperation, Text: in.IdempotencyKey},
 		input: []any{in.Currency, in.Amount, in.Origin, in.Reason, in.Corrects}, currency: in.Currency, amount: in.Amount,
-		topic: notify.WalletAdjusted,
+		topic: notify.WalletAdjusted, audited: adjustOperation, reason: in.Reason,
 		post: func(ctx context.Context, client *ent.Client, book *Book, entry Entry) error {
 			entry.Kind, entry.Reason, entry.CorrectsID = transfer.KindADJUSTMENT, in.Reason, in.Corrects
 			if err := s.checkCorrected(ctx, client, book, in); err != nil {
@@ -199,7 +200,10 @@ type movement struct {
 	currency money.Code
 	amount   money.Amount
 	topic    string
-	post     func(ctx context.Context, client *ent.Client, book *Book, entry Entry) error
+	// audited is the action to write down in the audit, with its reason, when a person changes a wallet by hand (rule 29);
+	// empty for none: money that comes in is not an administrative change, and its transfer says who sent it.
+	audited, reason string
+	post            func(ctx context.Context, client *ent.Client, book *Book, entry Entry) error
 }
 
 // move is the till for a single request: load under the shopper's lock, decide, apply, all in one transaction. The
@@ -256,6 +260,10 @@ func (s *Service) move(ctx context.Context, malformed, faults fault.List, m move
 		if err := untraded.Err(); err != nil {
 			return err
 		}
+		var before any
+		if w := book.Wallet(m.key.ShopperID, m.currency); w != nil {
+			before = s.audited(w, "")
+		}
 		entry := Entry{ID: claim.ResultID, Actor: actor.From(ctx).Name()}
 		if err := m.post(ctx, tx.Client(), book, entry); err != nil {
 			return err
@@ -267,6 +275,11 @@ func (s *Service) move(ctx context.Context, malformed, faults fault.List, m move
 			return err
 		}
 		receipt = Receipt{Wallet: book.Wallet(m.key.ShopperID, m.currency), TransferID: claim.ResultID}
+		if m.audited != "" {
+			if err := audit.Record(ctx, tx, at, m.audited, receipt.Wallet.ID, before, s.audited(receipt.Wallet, m.reason)); err != nil {
+				return err
+			}
+		}
 		return notify.Record(ctx, tx, at, notify.Event{
 			Topic: m.topic, ShopperID: m.key.ShopperID, Payload: s.told(receipt),
 		})
@@ -275,6 +288,15 @@ func (s *Service) move(ctx context.Context, malformed, faults fault.List, m move
 		return Receipt{}, err
 	}
 	return receipt, nil
+}
+
+// audited is what the audit says of a wallet, and of why it is so.
+func (s *Service) audited(w *ent.Account, reason string) map[string]string {
+	content := map[string]string{"currency": string(w.Currency), "balance": s.currencies.Of(w.Currency).Format(w.Balance)}
+	if reason != "" {
+		content["reason"] = reason
+	}
+	return content
 }
 
 // told is what the outbox says of a movement.
