@@ -13,3 +13,10 @@ func (w *Watcher) WaitFor(ticks <-chan time.Time, asked func(time.Duration)) {
 
 // Ended returns when the watcher has no goroutine any more.
 func (w *Watcher) Ended() { w.runs.Wait() }
+
+// Running says whether somebody is watching.
+func (w *Watcher) Running() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.stop != nil
+}

@@ -48,7 +48,8 @@ func (l *lookout) rests(t testing.TB) time.Duration {
 	}
 }
 
-// tick makes the watcher look, once it is done with what it does.
+// tick makes the watcher look, once it is done with what it does, and waits until it has looked: what the test does next
+// is for the next look. After the last look nobody waits any more.
 func (l *lookout) tick(t testing.TB) {
 	t.Helper()
 	l.rests(t)
@@ -57,6 +58,16 @@ func (l *lookout) tick(t testing.TB) {
 	case l.ticks <- time.Time{}:
 	case <-time.After(time.Minute):
 		t.Fatal("nobody looks")
+	}
+	for deadline := time.After(time.Minute); l.Watcher.Running(); {
+		select {
+		case d := <-l.asks:
+			l.asks <- d
+			return
+		case <-time.After(time.Millisecond):
+		case <-deadline:
+			t.Fatal("the look does not end")
+		}
 	}
 }
 
