@@ -9,8 +9,8 @@ import (
 	"github.com/google/uuid"
 
 	"farthing/ent"
+	"farthing/internal/catalog"
 	held "farthing/internal/entitlement"
-	"farthing/internal/fault"
 	"farthing/internal/money"
 	"farthing/internal/offers"
 	"farthing/internal/pricing"
@@ -92,7 +92,7 @@ func (f *Facts) Price(thing uuid.UUID, code money.Code) *ItemPrice {
 		q.shopper, q.items[0].Choices = uuid.Nil, (&Facts{known: f.known}).cheapest(thing, code)
 	}
 	result, err := f.price(q)
-	if err != nil || len(result.Lines) == 0 || isUnpriced(result) {
+	if err != nil || len(result.Lines) == 0 {
 		return nil
 	}
 	line := result.Lines[0]
@@ -109,11 +109,6 @@ func (f *Facts) Price(thing uuid.UUID, code money.Code) *ItemPrice {
 		}
 	}
 	return price
-}
-
-// isUnpriced says whether a thing has no price at all, rather than one that cannot be paid now.
-func isUnpriced(result pricing.Result) bool {
-	return slices.ContainsFunc(result.Refusals, func(r *fault.Fault) bool { return r.Code == fault.NotFound })
 }
 
 // cheapest is the choice that costs least of a bundle to choose from: those of its products that are not owned and cost
@@ -133,10 +128,8 @@ func (f *Facts) cheapest(thing uuid.UUID, code money.Code) []uuid.UUID {
 		if product == nil || f.Owned(*c.ProductID) {
 			continue
 		}
-		for _, p := range product.Edges.Prices {
-			if p.Currency == code {
-				list = append(list, choice{product.ID, p.Amount * money.Amount(c.Quantity)})
-			}
+		if price, sold := catalog.PriceIn(product, code); sold {
+			list = append(list, choice{product.ID, price * money.Amount(c.Quantity)})
 		}
 	}
 	slices.SortStableFunc(list, func(a, b choice) int { return cmp.Compare(a.list, b.list) })

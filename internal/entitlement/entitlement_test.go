@@ -136,6 +136,7 @@ func TestClaims(t *testing.T) {
 		once   = "a shopper owns a durable good at most once"
 		exists = "an entitlement is to a product that exists"
 		left   = "no more units are left than were granted"
+		tried  = "a shopper tries a product at most once, and every trial has what it granted"
 	)
 	for name, test := range map[string]struct {
 		breaks func(t *testing.T, d *db.DB, ana shopper, book, hints uuid.UUID)
@@ -153,6 +154,24 @@ func TestClaims(t *testing.T) {
 		"a product that is not there": {func(t *testing.T, d *db.DB, ana shopper, _, _ uuid.UUID) {
 			mustGrant(t, d, ana.durable(uuid.New()))
 		}, []string{exists}},
+		"a trial that nobody recorded": {func(t *testing.T, d *db.DB, ana shopper, book, _ uuid.UUID) {
+			e := ana.durable(book)
+			e.Kind, e.ExpiresAt = "TRIAL", new(e.GrantedAt.Add(time.Hour))
+			mustGrant(t, d, e)
+		}, []string{tried}},
+		"a trial that gave nothing": {func(t *testing.T, d *db.DB, ana shopper, book, _ uuid.UUID) {
+			e := ana.durable(book)
+			err := d.Tx(t.Context(), func(ctx context.Context, tx *ent.Tx) error {
+				return held.BeginTrials(ctx, tx, &ent.Trial{
+					ID: uuid.New(), ShopperID: e.ShopperID, ProductID: book, OfferID: uuid.New(), PurchaseID: e.PurchaseID,
+					EntitlementID: uuid.New(), Currency: "USD", StartedAt: e.GrantedAt,
+					ExpiresAt: e.GrantedAt.Add(time.Hour), CreditUntil: e.GrantedAt.Add(time.Hour),
+				})
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}, []string{tried}},
 		"more left than there was": {func(t *testing.T, d *db.DB, _ shopper, _, _ uuid.UUID) {
 			exec(t, d, unchecked(d), "UPDATE entitlements SET remaining = units + 1 WHERE kind = 'CONSUMABLE'")
 		}, []string{left}},

@@ -11,7 +11,6 @@ import (
 
 	"entgo.io/ent/dialect/sql"
 	"github.com/google/uuid"
-	"github.com/shopspring/decimal"
 
 	"farthing/ent"
 	"farthing/ent/flashsale"
@@ -19,6 +18,7 @@ import (
 	"farthing/ent/product"
 	"farthing/ent/salechange"
 	"farthing/internal/money"
+	"farthing/internal/pricing"
 )
 
 // lookedBack is how long before a reduction the lowest price is looked for (rule 19): 30 days, as the law of the European
@@ -129,13 +129,8 @@ func (r reduced) of(list money.Amount, currency money.Currency) (money.Amount, b
 		price, ok := r.Prices[currency.Code]
 		return price, ok
 	}
-	const places = 4 // of a basis point
-	price, err := currency.Round(list.Decimal().Mul(decimal.New(int64(wholeBasis-r.BasisPoints), -places)))
-	return price, err == nil // less than the list price, so that it is in range
+	return pricing.Reduced(list, int64(r.BasisPoints), currency), true
 }
-
-// wholeBasis is all of a price in basis points.
-const wholeBasis = 10_000
 
 // meet is what two windows have in common; it does not last when that is nothing.
 func (w Window) meet(other Window) Window {

@@ -252,7 +252,7 @@ func (p *pricer) onSale(sale int, c *claim, units int64) money.Amount {
 func (p *pricer) unitOnSale(sale Sale, product Product) money.Amount {
 	price := sale.Price
 	if sale.BasisPoints > 0 {
-		price = p.fraction(product.List, whole-sale.BasisPoints, whole)
+		price = Reduced(product.List, sale.BasisPoints, p.shelf.Currency)
 	}
 	if !sale.Priced {
 		price = product.List

@@ -498,13 +498,22 @@ func (p *pricer) share(s *set, basisPoints int64, price money.Amount, offBundle 
 
 // fraction is part/all of an amount in whole minor units, half up. The part is not more than all.
 func (p *pricer) fraction(amount money.Amount, part, all int64) money.Amount {
+	return fraction(amount, part, all, p.step)
+}
+
+// Reduced is what a percentage, in basis points, leaves of a price: whole minor units of the currency, half up.
+func Reduced(price money.Amount, basisPoints int64, currency money.Currency) money.Amount {
+	return fraction(price, whole-basisPoints, whole, currency.Step())
+}
+
+func fraction(amount money.Amount, part, all int64, step money.Amount) money.Amount {
 	size := func(n int64) uint64 { return uint64(n) } //nolint:gosec // None of them is negative.
-	high, low := bits.Mul64(size(int64(amount/p.step)), size(part))
+	high, low := bits.Mul64(size(int64(amount/step)), size(part))
 	quotient, rest := bits.Div64(high, low, size(all))
 	if rest >= size(all)-rest {
 		quotient++
 	}
-	return money.Amount(quotient) * p.step //nolint:gosec // It is not more than the amount.
+	return money.Amount(quotient) * step //nolint:gosec // It is not more than the amount.
 }
 
 // result puts together what was chosen.
