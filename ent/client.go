@@ -12,8 +12,8 @@ import (
 	"farthing/ent/migrate"
 
 	"farthing/ent/account"
+	"farthing/ent/achievement"
 	"farthing/ent/auditentry"
-	"farthing/ent/badgeaward"
 	"farthing/ent/bundle"
 	"farthing/ent/bundlecomponent"
 	"farthing/ent/catalogrevision"
@@ -21,6 +21,7 @@ import (
 	"farthing/ent/entitlement"
 	"farthing/ent/flashsale"
 	"farthing/ent/idempotencykey"
+	"farthing/ent/leaderboardscore"
 	"farthing/ent/lineadjustment"
 	"farthing/ent/offerstock"
 	"farthing/ent/offeruse"
@@ -31,6 +32,12 @@ import (
 	"farthing/ent/productterm"
 	"farthing/ent/purchase"
 	"farthing/ent/purchaseline"
+	"farthing/ent/refund"
+	"farthing/ent/refundline"
+	"farthing/ent/rewardentry"
+	"farthing/ent/rewardrule"
+	"farthing/ent/rewardruleversion"
+	"farthing/ent/rewardstanding"
 	"farthing/ent/salechange"
 	"farthing/ent/shopper"
 	"farthing/ent/shopsecret"
@@ -55,10 +62,10 @@ type Client struct {
 	Schema *migrate.Schema
 	// Account is the client for interacting with the Account builders.
 	Account *AccountClient
+	// Achievement is the client for interacting with the Achievement builders.
+	Achievement *AchievementClient
 	// AuditEntry is the client for interacting with the AuditEntry builders.
 	AuditEntry *AuditEntryClient
-	// BadgeAward is the client for interacting with the BadgeAward builders.
-	BadgeAward *BadgeAwardClient
 	// Bundle is the client for interacting with the Bundle builders.
 	Bundle *BundleClient
 	// BundleComponent is the client for interacting with the BundleComponent builders.
@@ -73,6 +80,8 @@ type Client struct {
 	FlashSale *FlashSaleClient
 	// IdempotencyKey is the client for interacting with the IdempotencyKey builders.
 	IdempotencyKey *IdempotencyKeyClient
+	// LeaderboardScore is the client for interacting with the LeaderboardScore builders.
+	LeaderboardScore *LeaderboardScoreClient
 	// LineAdjustment is the client for interacting with the LineAdjustment builders.
 	LineAdjustment *LineAdjustmentClient
 	// OfferStock is the client for interacting with the OfferStock builders.
@@ -93,6 +102,18 @@ type Client struct {
 	Purchase *PurchaseClient
 	// PurchaseLine is the client for interacting with the PurchaseLine builders.
 	PurchaseLine *PurchaseLineClient
+	// Refund is the client for interacting with the Refund builders.
+	Refund *RefundClient
+	// RefundLine is the client for interacting with the RefundLine builders.
+	RefundLine *RefundLineClient
+	// RewardEntry is the client for interacting with the RewardEntry builders.
+	RewardEntry *RewardEntryClient
+	// RewardRule is the client for interacting with the RewardRule builders.
+	RewardRule *RewardRuleClient
+	// RewardRuleVersion is the client for interacting with the RewardRuleVersion builders.
+	RewardRuleVersion *RewardRuleVersionClient
+	// RewardStanding is the client for interacting with the RewardStanding builders.
+	RewardStanding *RewardStandingClient
 	// SaleChange is the client for interacting with the SaleChange builders.
 	SaleChange *SaleChangeClient
 	// ShopSecret is the client for interacting with the ShopSecret builders.
@@ -119,8 +140,8 @@ func NewClient(opts ...Option) *Client {
 func (c *Client) init() {
 	c.Schema = migrate.NewSchema(c.driver)
 	c.Account = NewAccountClient(c.config)
+	c.Achievement = NewAchievementClient(c.config)
 	c.AuditEntry = NewAuditEntryClient(c.config)
-	c.BadgeAward = NewBadgeAwardClient(c.config)
 	c.Bundle = NewBundleClient(c.config)
 	c.BundleComponent = NewBundleComponentClient(c.config)
 	c.CatalogRevision = NewCatalogRevisionClient(c.config)
@@ -128,6 +149,7 @@ func (c *Client) init() {
 	c.Entitlement = NewEntitlementClient(c.config)
 	c.FlashSale = NewFlashSaleClient(c.config)
 	c.IdempotencyKey = NewIdempotencyKeyClient(c.config)
+	c.LeaderboardScore = NewLeaderboardScoreClient(c.config)
 	c.LineAdjustment = NewLineAdjustmentClient(c.config)
 	c.OfferStock = NewOfferStockClient(c.config)
 	c.OfferUse = NewOfferUseClient(c.config)
@@ -138,6 +160,12 @@ func (c *Client) init() {
 	c.ProductTerm = NewProductTermClient(c.config)
 	c.Purchase = NewPurchaseClient(c.config)
 	c.PurchaseLine = NewPurchaseLineClient(c.config)
+	c.Refund = NewRefundClient(c.config)
+	c.RefundLine = NewRefundLineClient(c.config)
+	c.RewardEntry = NewRewardEntryClient(c.config)
+	c.RewardRule = NewRewardRuleClient(c.config)
+	c.RewardRuleVersion = NewRewardRuleVersionClient(c.config)
+	c.RewardStanding = NewRewardStandingClient(c.config)
 	c.SaleChange = NewSaleChangeClient(c.config)
 	c.ShopSecret = NewShopSecretClient(c.config)
 	c.Shopper = NewShopperClient(c.config)
@@ -235,35 +263,42 @@ func (c *Client) Tx(ctx context.Context) (*Tx, error) {
 	cfg := c.config
 	cfg.driver = tx
 	return &Tx{
-		ctx:             ctx,
-		config:          cfg,
-		Account:         NewAccountClient(cfg),
-		AuditEntry:      NewAuditEntryClient(cfg),
-		BadgeAward:      NewBadgeAwardClient(cfg),
-		Bundle:          NewBundleClient(cfg),
-		BundleComponent: NewBundleComponentClient(cfg),
-		CatalogRevision: NewCatalogRevisionClient(cfg),
-		Coupon:          NewCouponClient(cfg),
-		Entitlement:     NewEntitlementClient(cfg),
-		FlashSale:       NewFlashSaleClient(cfg),
-		IdempotencyKey:  NewIdempotencyKeyClient(cfg),
-		LineAdjustment:  NewLineAdjustmentClient(cfg),
-		OfferStock:      NewOfferStockClient(cfg),
-		OfferUse:        NewOfferUseClient(cfg),
-		OutboxEvent:     NewOutboxEventClient(cfg),
-		Price:           NewPriceClient(cfg),
-		PriceChange:     NewPriceChangeClient(cfg),
-		Product:         NewProductClient(cfg),
-		ProductTerm:     NewProductTermClient(cfg),
-		Purchase:        NewPurchaseClient(cfg),
-		PurchaseLine:    NewPurchaseLineClient(cfg),
-		SaleChange:      NewSaleChangeClient(cfg),
-		ShopSecret:      NewShopSecretClient(cfg),
-		Shopper:         NewShopperClient(cfg),
-		TierPlan:        NewTierPlanClient(cfg),
-		Transfer:        NewTransferClient(cfg),
-		Trial:           NewTrialClient(cfg),
-		TrialOffer:      NewTrialOfferClient(cfg),
+		ctx:               ctx,
+		config:            cfg,
+		Account:           NewAccountClient(cfg),
+		Achievement:       NewAchievementClient(cfg),
+		AuditEntry:        NewAuditEntryClient(cfg),
+		Bundle:            NewBundleClient(cfg),
+		BundleComponent:   NewBundleComponentClient(cfg),
+		CatalogRevision:   NewCatalogRevisionClient(cfg),
+		Coupon:            NewCouponClient(cfg),
+		Entitlement:       NewEntitlementClient(cfg),
+		FlashSale:         NewFlashSaleClient(cfg),
+		IdempotencyKey:    NewIdempotencyKeyClient(cfg),
+		LeaderboardScore:  NewLeaderboardScoreClient(cfg),
+		LineAdjustment:    NewLineAdjustmentClient(cfg),
+		OfferStock:        NewOfferStockClient(cfg),
+		OfferUse:          NewOfferUseClient(cfg),
+		OutboxEvent:       NewOutboxEventClient(cfg),
+		Price:             NewPriceClient(cfg),
+		PriceChange:       NewPriceChangeClient(cfg),
+		Product:           NewProductClient(cfg),
+		ProductTerm:       NewProductTermClient(cfg),
+		Purchase:          NewPurchaseClient(cfg),
+		PurchaseLine:      NewPurchaseLineClient(cfg),
+		Refund:            NewRefundClient(cfg),
+		RefundLine:        NewRefundLineClient(cfg),
+		RewardEntry:       NewRewardEntryClient(cfg),
+		RewardRule:        NewRewardRuleClient(cfg),
+		RewardRuleVersion: NewRewardRuleVersionClient(cfg),
+		RewardStanding:    NewRewardStandingClient(cfg),
+		SaleChange:        NewSaleChangeClient(cfg),
+		ShopSecret:        NewShopSecretClient(cfg),
+		Shopper:           NewShopperClient(cfg),
+		TierPlan:          NewTierPlanClient(cfg),
+		Transfer:          NewTransferClient(cfg),
+		Trial:             NewTrialClient(cfg),
+		TrialOffer:        NewTrialOfferClient(cfg),
 	}, nil
 }
 
@@ -281,35 +316,42 @@ func (c *Client) BeginTx(ctx context.Context, opts *sql.TxOptions) (*Tx, error) 
 	cfg := c.config
 	cfg.driver = &txDriver{tx: tx, drv: c.driver}
 	return &Tx{
-		ctx:             ctx,
-		config:          cfg,
-		Account:         NewAccountClient(cfg),
-		AuditEntry:      NewAuditEntryClient(cfg),
-		BadgeAward:      NewBadgeAwardClient(cfg),
-		Bundle:          NewBundleClient(cfg),
-		BundleComponent: NewBundleComponentClient(cfg),
-		CatalogRevision: NewCatalogRevisionClient(cfg),
-		Coupon:          NewCouponClient(cfg),
-		Entitlement:     NewEntitlementClient(cfg),
-		FlashSale:       NewFlashSaleClient(cfg),
-		IdempotencyKey:  NewIdempotencyKeyClient(cfg),
-		LineAdjustment:  NewLineAdjustmentClient(cfg),
-		OfferStock:      NewOfferStockClient(cfg),
-		OfferUse:        NewOfferUseClient(cfg),
-		OutboxEvent:     NewOutboxEventClient(cfg),
-		Price:           NewPriceClient(cfg),
-		PriceChange:     NewPriceChangeClient(cfg),
-		Product:         NewProductClient(cfg),
-		ProductTerm:     NewProductTermClient(cfg),
-		Purchase:        NewPurchaseClient(cfg),
-		PurchaseLine:    NewPurchaseLineClient(cfg),
-		SaleChange:      NewSaleChangeClient(cfg),
-		ShopSecret:      NewShopSecretClient(cfg),
-		Shopper:         NewShopperClient(cfg),
-		TierPlan:        NewTierPlanClient(cfg),
-		Transfer:        NewTransferClient(cfg),
-		Trial:           NewTrialClient(cfg),
-		TrialOffer:      NewTrialOfferClient(cfg),
+		ctx:               ctx,
+		config:            cfg,
+		Account:           NewAccountClient(cfg),
+		Achievement:       NewAchievementClient(cfg),
+		AuditEntry:        NewAuditEntryClient(cfg),
+		Bundle:            NewBundleClient(cfg),
+		BundleComponent:   NewBundleComponentClient(cfg),
+		CatalogRevision:   NewCatalogRevisionClient(cfg),
+		Coupon:            NewCouponClient(cfg),
+		Entitlement:       NewEntitlementClient(cfg),
+		FlashSale:         NewFlashSaleClient(cfg),
+		IdempotencyKey:    NewIdempotencyKeyClient(cfg),
+		LeaderboardScore:  NewLeaderboardScoreClient(cfg),
+		LineAdjustment:    NewLineAdjustmentClient(cfg),
+		OfferStock:        NewOfferStockClient(cfg),
+		OfferUse:          NewOfferUseClient(cfg),
+		OutboxEvent:       NewOutboxEventClient(cfg),
+		Price:             NewPriceClient(cfg),
+		PriceChange:       NewPriceChangeClient(cfg),
+		Product:           NewProductClient(cfg),
+		ProductTerm:       NewProductTermClient(cfg),
+		Purchase:          NewPurchaseClient(cfg),
+		PurchaseLine:      NewPurchaseLineClient(cfg),
+		Refund:            NewRefundClient(cfg),
+		RefundLine:        NewRefundLineClient(cfg),
+		RewardEntry:       NewRewardEntryClient(cfg),
+		RewardRule:        NewRewardRuleClient(cfg),
+		RewardRuleVersion: NewRewardRuleVersionClient(cfg),
+		RewardStanding:    NewRewardStandingClient(cfg),
+		SaleChange:        NewSaleChangeClient(cfg),
+		ShopSecret:        NewShopSecretClient(cfg),
+		Shopper:           NewShopperClient(cfg),
+		TierPlan:          NewTierPlanClient(cfg),
+		Transfer:          NewTransferClient(cfg),
+		Trial:             NewTrialClient(cfg),
+		TrialOffer:        NewTrialOfferClient(cfg),
 	}, nil
 }
 
@@ -339,12 +381,13 @@ func (c *Client) Close() error {
 // In order to add hooks to a specific client, call: `client.Node.Use(...)`.
 func (c *Client) Use(hooks ...Hook) {
 	for _, n := range []interface{ Use(...Hook) }{
-		c.Account, c.AuditEntry, c.BadgeAward, c.Bundle, c.BundleComponent,
+		c.Account, c.Achievement, c.AuditEntry, c.Bundle, c.BundleComponent,
 		c.CatalogRevision, c.Coupon, c.Entitlement, c.FlashSale, c.IdempotencyKey,
-		c.LineAdjustment, c.OfferStock, c.OfferUse, c.OutboxEvent, c.Price,
-		c.PriceChange, c.Product, c.ProductTerm, c.Purchase, c.PurchaseLine,
-		c.SaleChange, c.ShopSecret, c.Shopper, c.TierPlan, c.Transfer, c.Trial,
-		c.TrialOffer,
+		c.LeaderboardScore, c.LineAdjustment, c.OfferStock, c.OfferUse, c.OutboxEvent,
+		c.Price, c.PriceChange, c.Product, c.ProductTerm, c.Purchase, c.PurchaseLine,
+		c.Refund, c.RefundLine, c.RewardEntry, c.RewardRule, c.RewardRuleVersion,
+		c.RewardStanding, c.SaleChange, c.ShopSecret, c.Shopper, c.TierPlan,
+		c.Transfer, c.Trial, c.TrialOffer,
 	} {
 		n.Use(hooks...)
 	}
@@ -354,12 +397,13 @@ func (c *Client) Use(hooks ...Hook) {
 // In order to add interceptors to a specific client, call: `client.Node.Intercept(...)`.
 func (c *Client) Intercept(interceptors ...Interceptor) {
 	for _, n := range []interface{ Intercept(...Interceptor) }{
-		c.Account, c.AuditEntry, c.BadgeAward, c.Bundle, c.BundleComponent,
+		c.Account, c.Achievement, c.AuditEntry, c.Bundle, c.BundleComponent,
 		c.CatalogRevision, c.Coupon, c.Entitlement, c.FlashSale, c.IdempotencyKey,
-		c.LineAdjustment, c.OfferStock, c.OfferUse, c.OutboxEvent, c.Price,
-		c.PriceChange, c.Product, c.ProductTerm, c.Purchase, c.PurchaseLine,
-		c.SaleChange, c.ShopSecret, c.Shopper, c.TierPlan, c.Transfer, c.Trial,
-		c.TrialOffer,
+		c.LeaderboardScore, c.LineAdjustment, c.OfferStock, c.OfferUse, c.OutboxEvent,
+		c.Price, c.PriceChange, c.Product, c.ProductTerm, c.Purchase, c.PurchaseLine,
+		c.Refund, c.RefundLine, c.RewardEntry, c.RewardRule, c.RewardRuleVersion,
+		c.RewardStanding, c.SaleChange, c.ShopSecret, c.Shopper, c.TierPlan,
+		c.Transfer, c.Trial, c.TrialOffer,
 	} {
 		n.Intercept(interceptors...)
 	}
@@ -370,10 +414,10 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 	switch m := m.(type) {
 	case *AccountMutation:
 		return c.Account.mutate(ctx, m)
+	case *AchievementMutation:
+		return c.Achievement.mutate(ctx, m)
 	case *AuditEntryMutation:
 		return c.AuditEntry.mutate(ctx, m)
-	case *BadgeAwardMutation:
-		return c.BadgeAward.mutate(ctx, m)
 	case *BundleMutation:
 		return c.Bundle.mutate(ctx, m)
 	case *BundleComponentMutation:
@@ -388,6 +432,8 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 		return c.FlashSale.mutate(ctx, m)
 	case *IdempotencyKeyMutation:
 		return c.IdempotencyKey.mutate(ctx, m)
+	case *LeaderboardScoreMutation:
+		return c.LeaderboardScore.mutate(ctx, m)
 	case *LineAdjustmentMutation:
 		return c.LineAdjustment.mutate(ctx, m)
 	case *OfferStockMutation:
@@ -408,6 +454,18 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 		return c.Purchase.mutate(ctx, m)
 	case *PurchaseLineMutation:
 		return c.PurchaseLine.mutate(ctx, m)
+	case *RefundMutation:
+		return c.Refund.mutate(ctx, m)
+	case *RefundLineMutation:
+		return c.RefundLine.mutate(ctx, m)
+	case *RewardEntryMutation:
+		return c.RewardEntry.mutate(ctx, m)
+	case *RewardRuleMutation:
+		return c.RewardRule.mutate(ctx, m)
+	case *RewardRuleVersionMutation:
+		return c.RewardRuleVersion.mutate(ctx, m)
+	case *RewardStandingMutation:
+		return c.RewardStanding.mutate(ctx, m)
 	case *SaleChangeMutation:
 		return c.SaleChange.mutate(ctx, m)
 	case *ShopSecretMutation:
@@ -576,6 +634,155 @@ func (c *AccountClient) mutate(ctx context.Context, m *AccountMutation) (Value, 
 	}
 }
 
+// AchievementClient is a client for the Achievement schema.
+type AchievementClient struct {
+	config
+}
+
+// NewAchievementClient returns a client for the Achievement from the given config.
+func NewAchievementClient(c config) *AchievementClient {
+	return &AchievementClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `achievement.Hooks(f(g(h())))`.
+func (c *AchievementClient) Use(hooks ...Hook) {
+	c.hooks.Achievement = append(c.hooks.Achievement, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `achievement.Intercept(f(g(h())))`.
+func (c *AchievementClient) Intercept(interceptors ...Interceptor) {
+	c.inters.Achievement = append(c.inters.Achievement, interceptors...)
+}
+
+// Create returns a builder for creating a Achievement entity.
+func (c *AchievementClient) Create() *AchievementCreate {
+	mutation := newAchievementMutation(c.config, OpCreate)
+	return &AchievementCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of Achievement entities.
+func (c *AchievementClient) CreateBulk(builders ...*AchievementCreate) *AchievementCreateBulk {
+	return &AchievementCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *AchievementClient) MapCreateBulk(slice any, setFunc func(*AchievementCreate, int)) *AchievementCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &AchievementCreateBulk{err: fmt.Errorf("calling to AchievementClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*AchievementCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &AchievementCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for Achievement.
+func (c *AchievementClient) Update() *AchievementUpdate {
+	mutation := newAchievementMutation(c.config, OpUpdate)
+	return &AchievementUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *AchievementClient) UpdateOne(_m *Achievement) *AchievementUpdateOne {
+	mutation := newAchievementMutation(c.config, OpUpdateOne, withAchievement(_m))
+	return &AchievementUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *AchievementClient) UpdateOneID(id uuid.UUID) *AchievementUpdateOne {
+	mutation := newAchievementMutation(c.config, OpUpdateOne, withAchievementID(id))
+	return &AchievementUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for Achievement.
+func (c *AchievementClient) Delete() *AchievementDelete {
+	mutation := newAchievementMutation(c.config, OpDelete)
+	return &AchievementDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *AchievementClient) DeleteOne(_m *Achievement) *AchievementDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *AchievementClient) DeleteOneID(id uuid.UUID) *AchievementDeleteOne {
+	builder := c.Delete().Where(achievement.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &AchievementDeleteOne{builder}
+}
+
+// Query returns a query builder for Achievement.
+func (c *AchievementClient) Query() *AchievementQuery {
+	return &AchievementQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeAchievement},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a Achievement entity by its id.
+func (c *AchievementClient) Get(ctx context.Context, id uuid.UUID) (*Achievement, error) {
+	return c.Query().Where(achievement.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *AchievementClient) GetX(ctx context.Context, id uuid.UUID) *Achievement {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// QueryPurchase queries the purchase edge of a Achievement.
+func (c *AchievementClient) QueryPurchase(_m *Achievement) *PurchaseQuery {
+	query := (&PurchaseClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(achievement.Table, achievement.FieldID, id),
+			sqlgraph.To(purchase.Table, purchase.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, true, achievement.PurchaseTable, achievement.PurchaseColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// Hooks returns the client hooks.
+func (c *AchievementClient) Hooks() []Hook {
+	return c.hooks.Achievement
+}
+
+// Interceptors returns the client interceptors.
+func (c *AchievementClient) Interceptors() []Interceptor {
+	return c.inters.Achievement
+}
+
+func (c *AchievementClient) mutate(ctx context.Context, m *AchievementMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&AchievementCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&AchievementUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&AchievementUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&AchievementDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown Achievement mutation op: %q", m.Op())
+	}
+}
+
 // AuditEntryClient is a client for the AuditEntry schema.
 type AuditEntryClient struct {
 	config
@@ -706,155 +913,6 @@ func (c *AuditEntryClient) mutate(ctx context.Context, m *AuditEntryMutation) (V
 		return (&AuditEntryDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
 	default:
 		return nil, fmt.Errorf("ent: unknown AuditEntry mutation op: %q", m.Op())
-	}
-}
-
-// BadgeAwardClient is a client for the BadgeAward schema.
-type BadgeAwardClient struct {
-	config
-}
-
-// NewBadgeAwardClient returns a client for the BadgeAward from the given config.
-func NewBadgeAwardClient(c config) *BadgeAwardClient {
-	return &BadgeAwardClient{config: c}
-}
-
-// Use adds a list of mutation hooks to the hooks stack.
-// A call to `Use(f, g, h)` equals to `badgeaward.Hooks(f(g(h())))`.
-func (c *BadgeAwardClient) Use(hooks ...Hook) {
-	c.hooks.BadgeAward = append(c.hooks.BadgeAward, hooks...)
-}
-
-// Intercept adds a list of query interceptors to the interceptors stack.
-// A call to `Intercept(f, g, h)` equals to `badgeaward.Intercept(f(g(h())))`.
-func (c *BadgeAwardClient) Intercept(interceptors ...Interceptor) {
-	c.inters.BadgeAward = append(c.inters.BadgeAward, interceptors...)
-}
-
-// Create returns a builder for creating a BadgeAward entity.
-func (c *BadgeAwardClient) Create() *BadgeAwardCreate {
-	mutation := newBadgeAwardMutation(c.config, OpCreate)
-	return &BadgeAwardCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
-}
-
-// CreateBulk returns a builder for creating a bulk of BadgeAward entities.
-func (c *BadgeAwardClient) CreateBulk(builders ...*BadgeAwardCreate) *BadgeAwardCreateBulk {
-	return &BadgeAwardCreateBulk{config: c.config, builders: builders}
-}
-
-// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
-// a builder and applies setFunc on it.
-func (c *BadgeAwardClient) MapCreateBulk(slice any, setFunc func(*BadgeAwardCreate, int)) *BadgeAwardCreateBulk {
-	rv := reflect.ValueOf(slice)
-	if rv.Kind() != reflect.Slice {
-		return &BadgeAwardCreateBulk{err: fmt.Errorf("calling to BadgeAwardClient.MapCreateBulk with wrong type %T, need slice", slice)}
-	}
-	builders := make([]*BadgeAwardCreate, rv.Len())
-	for i := 0; i < rv.Len(); i++ {
-		builders[i] = c.Create()
-		setFunc(builders[i], i)
-	}
-	return &BadgeAwardCreateBulk{config: c.config, builders: builders}
-}
-
-// Update returns an update builder for BadgeAward.
-func (c *BadgeAwardClient) Update() *BadgeAwardUpdate {
-	mutation := newBadgeAwardMutation(c.config, OpUpdate)
-	return &BadgeAwardUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
-}
-
-// UpdateOne returns an update builder for the given entity.
-func (c *BadgeAwardClient) UpdateOne(_m *BadgeAward) *BadgeAwardUpdateOne {
-	mutation := newBadgeAwardMutation(c.config, OpUpdateOne, withBadgeAward(_m))
-	return &BadgeAwardUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
-}
-
-// UpdateOneID returns an update builder for the given id.
-func (c *BadgeAwardClient) UpdateOneID(id uuid.UUID) *BadgeAwardUpdateOne {
-	mutation := newBadgeAwardMutation(c.config, OpUpdateOne, withBadgeAwardID(id))
-	return &BadgeAwardUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
-}
-
-// Delete returns a delete builder for BadgeAward.
-func (c *BadgeAwardClient) Delete() *BadgeAwardDelete {
-	mutation := newBadgeAwardMutation(c.config, OpDelete)
-	return &BadgeAwardDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
-}
-
-// DeleteOne returns a builder for deleting the given entity.
-func (c *BadgeAwardClient) DeleteOne(_m *BadgeAward) *BadgeAwardDeleteOne {
-	return c.DeleteOneID(_m.ID)
-}
-
-// DeleteOneID returns a builder for deleting the given entity by its id.
-func (c *BadgeAwardClient) DeleteOneID(id uuid.UUID) *BadgeAwardDeleteOne {
-	builder := c.Delete().Where(badgeaward.ID(id))
-	builder.mutation.id = &id
-	builder.mutation.op = OpDeleteOne
-	return &BadgeAwardDeleteOne{builder}
-}
-
-// Query returns a query builder for BadgeAward.
-func (c *BadgeAwardClient) Query() *BadgeAwardQuery {
-	return &BadgeAwardQuery{
-		config: c.config,
-		ctx:    &QueryContext{Type: TypeBadgeAward},
-		inters: c.Interceptors(),
-	}
-}
-
-// Get returns a BadgeAward entity by its id.
-func (c *BadgeAwardClient) Get(ctx context.Context, id uuid.UUID) (*BadgeAward, error) {
-	return c.Query().Where(badgeaward.ID(id)).Only(ctx)
-}
-
-// GetX is like Get, but panics if an error occurs.
-func (c *BadgeAwardClient) GetX(ctx context.Context, id uuid.UUID) *BadgeAward {
-	obj, err := c.Get(ctx, id)
-	if err != nil {
-		panic(err)
-	}
-	return obj
-}
-
-// QueryPurchase queries the purchase edge of a BadgeAward.
-func (c *BadgeAwardClient) QueryPurchase(_m *BadgeAward) *PurchaseQuery {
-	query := (&PurchaseClient{config: c.config}).Query()
-	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
-		id := _m.ID
-		step := sqlgraph.NewStep(
-			sqlgraph.From(badgeaward.Table, badgeaward.FieldID, id),
-			sqlgraph.To(purchase.Table, purchase.FieldID),
-			sqlgraph.Edge(sqlgraph.M2O, true, badgeaward.PurchaseTable, badgeaward.PurchaseColumn),
-		)
-		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
-		return fromV, nil
-	}
-	return query
-}
-
-// Hooks returns the client hooks.
-func (c *BadgeAwardClient) Hooks() []Hook {
-	return c.hooks.BadgeAward
-}
-
-// Interceptors returns the client interceptors.
-func (c *BadgeAwardClient) Interceptors() []Interceptor {
-	return c.inters.BadgeAward
-}
-
-func (c *BadgeAwardClient) mutate(ctx context.Context, m *BadgeAwardMutation) (Value, error) {
-	switch m.Op() {
-	case OpCreate:
-		return (&BadgeAwardCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
-	case OpUpdate:
-		return (&BadgeAwardUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
-	case OpUpdateOne:
-		return (&BadgeAwardUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
-	case OpDelete, OpDeleteOne:
-		return (&BadgeAwardDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
-	default:
-		return nil, fmt.Errorf("ent: unknown BadgeAward mutation op: %q", m.Op())
 	}
 }
 
@@ -1850,6 +1908,139 @@ func (c *IdempotencyKeyClient) mutate(ctx context.Context, m *IdempotencyKeyMuta
 		return (&IdempotencyKeyDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
 	default:
 		return nil, fmt.Errorf("ent: unknown IdempotencyKey mutation op: %q", m.Op())
+	}
+}
+
+// LeaderboardScoreClient is a client for the LeaderboardScore schema.
+type LeaderboardScoreClient struct {
+	config
+}
+
+// NewLeaderboardScoreClient returns a client for the LeaderboardScore from the given config.
+func NewLeaderboardScoreClient(c config) *LeaderboardScoreClient {
+	return &LeaderboardScoreClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `leaderboardscore.Hooks(f(g(h())))`.
+func (c *LeaderboardScoreClient) Use(hooks ...Hook) {
+	c.hooks.LeaderboardScore = append(c.hooks.LeaderboardScore, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `leaderboardscore.Intercept(f(g(h())))`.
+func (c *LeaderboardScoreClient) Intercept(interceptors ...Interceptor) {
+	c.inters.LeaderboardScore = append(c.inters.LeaderboardScore, interceptors...)
+}
+
+// Create returns a builder for creating a LeaderboardScore entity.
+func (c *LeaderboardScoreClient) Create() *LeaderboardScoreCreate {
+	mutation := newLeaderboardScoreMutation(c.config, OpCreate)
+	return &LeaderboardScoreCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of LeaderboardScore entities.
+func (c *LeaderboardScoreClient) CreateBulk(builders ...*LeaderboardScoreCreate) *LeaderboardScoreCreateBulk {
+	return &LeaderboardScoreCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *LeaderboardScoreClient) MapCreateBulk(slice any, setFunc func(*LeaderboardScoreCreate, int)) *LeaderboardScoreCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &LeaderboardScoreCreateBulk{err: fmt.Errorf("calling to LeaderboardScoreClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*LeaderboardScoreCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &LeaderboardScoreCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for LeaderboardScore.
+func (c *LeaderboardScoreClient) Update() *LeaderboardScoreUpdate {
+	mutation := newLeaderboardScoreMutation(c.config, OpUpdate)
+	return &LeaderboardScoreUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *LeaderboardScoreClient) UpdateOne(_m *LeaderboardScore) *LeaderboardScoreUpdateOne {
+	mutation := newLeaderboardScoreMutation(c.config, OpUpdateOne, withLeaderboardScore(_m))
+	return &LeaderboardScoreUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *LeaderboardScoreClient) UpdateOneID(id uuid.UUID) *LeaderboardScoreUpdateOne {
+	mutation := newLeaderboardScoreMutation(c.config, OpUpdateOne, withLeaderboardScoreID(id))
+	return &LeaderboardScoreUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for LeaderboardScore.
+func (c *LeaderboardScoreClient) Delete() *LeaderboardScoreDelete {
+	mutation := newLeaderboardScoreMutation(c.config, OpDelete)
+	return &LeaderboardScoreDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *LeaderboardScoreClient) DeleteOne(_m *LeaderboardScore) *LeaderboardScoreDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *LeaderboardScoreClient) DeleteOneID(id uuid.UUID) *LeaderboardScoreDeleteOne {
+	builder := c.Delete().Where(leaderboardscore.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &LeaderboardScoreDeleteOne{builder}
+}
+
+// Query returns a query builder for LeaderboardScore.
+func (c *LeaderboardScoreClient) Query() *LeaderboardScoreQuery {
+	return &LeaderboardScoreQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeLeaderboardScore},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a LeaderboardScore entity by its id.
+func (c *LeaderboardScoreClient) Get(ctx context.Context, id uuid.UUID) (*LeaderboardScore, error) {
+	return c.Query().Where(leaderboardscore.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *LeaderboardScoreClient) GetX(ctx context.Context, id uuid.UUID) *LeaderboardScore {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// Hooks returns the client hooks.
+func (c *LeaderboardScoreClient) Hooks() []Hook {
+	return c.hooks.LeaderboardScore
+}
+
+// Interceptors returns the client interceptors.
+func (c *LeaderboardScoreClient) Interceptors() []Interceptor {
+	return c.inters.LeaderboardScore
+}
+
+func (c *LeaderboardScoreClient) mutate(ctx context.Context, m *LeaderboardScoreMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&LeaderboardScoreCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&LeaderboardScoreUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&LeaderboardScoreUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&LeaderboardScoreDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown LeaderboardScore mutation op: %q", m.Op())
 	}
 }
 
@@ -3153,15 +3344,31 @@ func (c *PurchaseClient) QueryEntitlements(_m *Purchase) *EntitlementQuery {
 	return query
 }
 
-// QueryBadges queries the badges edge of a Purchase.
-func (c *PurchaseClient) QueryBadges(_m *Purchase) *BadgeAwardQuery {
-	query := (&BadgeAwardClient{config: c.config}).Query()
+// QueryAchievements queries the achievements edge of a Purchase.
+func (c *PurchaseClient) QueryAchievements(_m *Purchase) *AchievementQuery {
+	query := (&AchievementClient{config: c.config}).Query()
 	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
 		id := _m.ID
 		step := sqlgraph.NewStep(
 			sqlgraph.From(purchase.Table, purchase.FieldID, id),
-			sqlgraph.To(badgeaward.Table, badgeaward.FieldID),
-			sqlgraph.Edge(sqlgraph.O2M, false, purchase.BadgesTable, purchase.BadgesColumn),
+			sqlgraph.To(achievement.Table, achievement.FieldID),
+			sqlgraph.Edge(sqlgraph.O2M, false, purchase.AchievementsTable, purchase.AchievementsColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// QueryRefunds queries the refunds edge of a Purchase.
+func (c *PurchaseClient) QueryRefunds(_m *Purchase) *RefundQuery {
+	query := (&RefundClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(purchase.Table, purchase.FieldID, id),
+			sqlgraph.To(refund.Table, refund.FieldID),
+			sqlgraph.Edge(sqlgraph.O2M, false, purchase.RefundsTable, purchase.RefundsColumn),
 		)
 		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
 		return fromV, nil
@@ -3334,6 +3541,22 @@ func (c *PurchaseLineClient) QueryAdjustments(_m *PurchaseLine) *LineAdjustmentQ
 	return query
 }
 
+// QueryRefunds queries the refunds edge of a PurchaseLine.
+func (c *PurchaseLineClient) QueryRefunds(_m *PurchaseLine) *RefundLineQuery {
+	query := (&RefundLineClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(purchaseline.Table, purchaseline.FieldID, id),
+			sqlgraph.To(refundline.Table, refundline.FieldID),
+			sqlgraph.Edge(sqlgraph.O2M, false, purchaseline.RefundsTable, purchaseline.RefundsColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
 // Hooks returns the client hooks.
 func (c *PurchaseLineClient) Hooks() []Hook {
 	return c.hooks.PurchaseLine
@@ -3356,6 +3579,868 @@ func (c *PurchaseLineClient) mutate(ctx context.Context, m *PurchaseLineMutation
 		return (&PurchaseLineDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
 	default:
 		return nil, fmt.Errorf("ent: unknown PurchaseLine mutation op: %q", m.Op())
+	}
+}
+
+// RefundClient is a client for the Refund schema.
+type RefundClient struct {
+	config
+}
+
+// NewRefundClient returns a client for the Refund from the given config.
+func NewRefundClient(c config) *RefundClient {
+	return &RefundClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `refund.Hooks(f(g(h())))`.
+func (c *RefundClient) Use(hooks ...Hook) {
+	c.hooks.Refund = append(c.hooks.Refund, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `refund.Intercept(f(g(h())))`.
+func (c *RefundClient) Intercept(interceptors ...Interceptor) {
+	c.inters.Refund = append(c.inters.Refund, interceptors...)
+}
+
+// Create returns a builder for creating a Refund entity.
+func (c *RefundClient) Create() *RefundCreate {
+	mutation := newRefundMutation(c.config, OpCreate)
+	return &RefundCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of Refund entities.
+func (c *RefundClient) CreateBulk(builders ...*RefundCreate) *RefundCreateBulk {
+	return &RefundCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *RefundClient) MapCreateBulk(slice any, setFunc func(*RefundCreate, int)) *RefundCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &RefundCreateBulk{err: fmt.Errorf("calling to RefundClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*RefundCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &RefundCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for Refund.
+func (c *RefundClient) Update() *RefundUpdate {
+	mutation := newRefundMutation(c.config, OpUpdate)
+	return &RefundUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *RefundClient) UpdateOne(_m *Refund) *RefundUpdateOne {
+	mutation := newRefundMutation(c.config, OpUpdateOne, withRefund(_m))
+	return &RefundUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *RefundClient) UpdateOneID(id uuid.UUID) *RefundUpdateOne {
+	mutation := newRefundMutation(c.config, OpUpdateOne, withRefundID(id))
+	return &RefundUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for Refund.
+func (c *RefundClient) Delete() *RefundDelete {
+	mutation := newRefundMutation(c.config, OpDelete)
+	return &RefundDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *RefundClient) DeleteOne(_m *Refund) *RefundDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *RefundClient) DeleteOneID(id uuid.UUID) *RefundDeleteOne {
+	builder := c.Delete().Where(refund.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &RefundDeleteOne{builder}
+}
+
+// Query returns a query builder for Refund.
+func (c *RefundClient) Query() *RefundQuery {
+	return &RefundQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeRefund},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a Refund entity by its id.
+func (c *RefundClient) Get(ctx context.Context, id uuid.UUID) (*Refund, error) {
+	return c.Query().Where(refund.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *RefundClient) GetX(ctx context.Context, id uuid.UUID) *Refund {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// QueryPurchase queries the purchase edge of a Refund.
+func (c *RefundClient) QueryPurchase(_m *Refund) *PurchaseQuery {
+	query := (&PurchaseClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(refund.Table, refund.FieldID, id),
+			sqlgraph.To(purchase.Table, purchase.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, true, refund.PurchaseTable, refund.PurchaseColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// QueryLines queries the lines edge of a Refund.
+func (c *RefundClient) QueryLines(_m *Refund) *RefundLineQuery {
+	query := (&RefundLineClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(refund.Table, refund.FieldID, id),
+			sqlgraph.To(refundline.Table, refundline.FieldID),
+			sqlgraph.Edge(sqlgraph.O2M, false, refund.LinesTable, refund.LinesColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// Hooks returns the client hooks.
+func (c *RefundClient) Hooks() []Hook {
+	return c.hooks.Refund
+}
+
+// Interceptors returns the client interceptors.
+func (c *RefundClient) Interceptors() []Interceptor {
+	return c.inters.Refund
+}
+
+func (c *RefundClient) mutate(ctx context.Context, m *RefundMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&RefundCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&RefundUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&RefundUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&RefundDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown Refund mutation op: %q", m.Op())
+	}
+}
+
+// RefundLineClient is a client for the RefundLine schema.
+type RefundLineClient struct {
+	config
+}
+
+// NewRefundLineClient returns a client for the RefundLine from the given config.
+func NewRefundLineClient(c config) *RefundLineClient {
+	return &RefundLineClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `refundline.Hooks(f(g(h())))`.
+func (c *RefundLineClient) Use(hooks ...Hook) {
+	c.hooks.RefundLine = append(c.hooks.RefundLine, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `refundline.Intercept(f(g(h())))`.
+func (c *RefundLineClient) Intercept(interceptors ...Interceptor) {
+	c.inters.RefundLine = append(c.inters.RefundLine, interceptors...)
+}
+
+// Create returns a builder for creating a RefundLine entity.
+func (c *RefundLineClient) Create() *RefundLineCreate {
+	mutation := newRefundLineMutation(c.config, OpCreate)
+	return &RefundLineCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of RefundLine entities.
+func (c *RefundLineClient) CreateBulk(builders ...*RefundLineCreate) *RefundLineCreateBulk {
+	return &RefundLineCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *RefundLineClient) MapCreateBulk(slice any, setFunc func(*RefundLineCreate, int)) *RefundLineCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &RefundLineCreateBulk{err: fmt.Errorf("calling to RefundLineClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*RefundLineCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &RefundLineCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for RefundLine.
+func (c *RefundLineClient) Update() *RefundLineUpdate {
+	mutation := newRefundLineMutation(c.config, OpUpdate)
+	return &RefundLineUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *RefundLineClient) UpdateOne(_m *RefundLine) *RefundLineUpdateOne {
+	mutation := newRefundLineMutation(c.config, OpUpdateOne, withRefundLine(_m))
+	return &RefundLineUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *RefundLineClient) UpdateOneID(id uuid.UUID) *RefundLineUpdateOne {
+	mutation := newRefundLineMutation(c.config, OpUpdateOne, withRefundLineID(id))
+	return &RefundLineUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for RefundLine.
+func (c *RefundLineClient) Delete() *RefundLineDelete {
+	mutation := newRefundLineMutation(c.config, OpDelete)
+	return &RefundLineDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *RefundLineClient) DeleteOne(_m *RefundLine) *RefundLineDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *RefundLineClient) DeleteOneID(id uuid.UUID) *RefundLineDeleteOne {
+	builder := c.Delete().Where(refundline.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &RefundLineDeleteOne{builder}
+}
+
+// Query returns a query builder for RefundLine.
+func (c *RefundLineClient) Query() *RefundLineQuery {
+	return &RefundLineQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeRefundLine},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a RefundLine entity by its id.
+func (c *RefundLineClient) Get(ctx context.Context, id uuid.UUID) (*RefundLine, error) {
+	return c.Query().Where(refundline.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *RefundLineClient) GetX(ctx context.Context, id uuid.UUID) *RefundLine {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// QueryRefund queries the refund edge of a RefundLine.
+func (c *RefundLineClient) QueryRefund(_m *RefundLine) *RefundQuery {
+	query := (&RefundClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(refundline.Table, refundline.FieldID, id),
+			sqlgraph.To(refund.Table, refund.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, true, refundline.RefundTable, refundline.RefundColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// QueryLine queries the line edge of a RefundLine.
+func (c *RefundLineClient) QueryLine(_m *RefundLine) *PurchaseLineQuery {
+	query := (&PurchaseLineClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(refundline.Table, refundline.FieldID, id),
+			sqlgraph.To(purchaseline.Table, purchaseline.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, true, refundline.LineTable, refundline.LineColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// Hooks returns the client hooks.
+func (c *RefundLineClient) Hooks() []Hook {
+	return c.hooks.RefundLine
+}
+
+// Interceptors returns the client interceptors.
+func (c *RefundLineClient) Interceptors() []Interceptor {
+	return c.inters.RefundLine
+}
+
+func (c *RefundLineClient) mutate(ctx context.Context, m *RefundLineMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&RefundLineCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&RefundLineUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&RefundLineUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&RefundLineDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown RefundLine mutation op: %q", m.Op())
+	}
+}
+
+// RewardEntryClient is a client for the RewardEntry schema.
+type RewardEntryClient struct {
+	config
+}
+
+// NewRewardEntryClient returns a client for the RewardEntry from the given config.
+func NewRewardEntryClient(c config) *RewardEntryClient {
+	return &RewardEntryClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `rewardentry.Hooks(f(g(h())))`.
+func (c *RewardEntryClient) Use(hooks ...Hook) {
+	c.hooks.RewardEntry = append(c.hooks.RewardEntry, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `rewardentry.Intercept(f(g(h())))`.
+func (c *RewardEntryClient) Intercept(interceptors ...Interceptor) {
+	c.inters.RewardEntry = append(c.inters.RewardEntry, interceptors...)
+}
+
+// Create returns a builder for creating a RewardEntry entity.
+func (c *RewardEntryClient) Create() *RewardEntryCreate {
+	mutation := newRewardEntryMutation(c.config, OpCreate)
+	return &RewardEntryCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of RewardEntry entities.
+func (c *RewardEntryClient) CreateBulk(builders ...*RewardEntryCreate) *RewardEntryCreateBulk {
+	return &RewardEntryCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *RewardEntryClient) MapCreateBulk(slice any, setFunc func(*RewardEntryCreate, int)) *RewardEntryCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &RewardEntryCreateBulk{err: fmt.Errorf("calling to RewardEntryClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*RewardEntryCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &RewardEntryCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for RewardEntry.
+func (c *RewardEntryClient) Update() *RewardEntryUpdate {
+	mutation := newRewardEntryMutation(c.config, OpUpdate)
+	return &RewardEntryUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *RewardEntryClient) UpdateOne(_m *RewardEntry) *RewardEntryUpdateOne {
+	mutation := newRewardEntryMutation(c.config, OpUpdateOne, withRewardEntry(_m))
+	return &RewardEntryUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *RewardEntryClient) UpdateOneID(id uuid.UUID) *RewardEntryUpdateOne {
+	mutation := newRewardEntryMutation(c.config, OpUpdateOne, withRewardEntryID(id))
+	return &RewardEntryUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for RewardEntry.
+func (c *RewardEntryClient) Delete() *RewardEntryDelete {
+	mutation := newRewardEntryMutation(c.config, OpDelete)
+	return &RewardEntryDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *RewardEntryClient) DeleteOne(_m *RewardEntry) *RewardEntryDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *RewardEntryClient) DeleteOneID(id uuid.UUID) *RewardEntryDeleteOne {
+	builder := c.Delete().Where(rewardentry.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &RewardEntryDeleteOne{builder}
+}
+
+// Query returns a query builder for RewardEntry.
+func (c *RewardEntryClient) Query() *RewardEntryQuery {
+	return &RewardEntryQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeRewardEntry},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a RewardEntry entity by its id.
+func (c *RewardEntryClient) Get(ctx context.Context, id uuid.UUID) (*RewardEntry, error) {
+	return c.Query().Where(rewardentry.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *RewardEntryClient) GetX(ctx context.Context, id uuid.UUID) *RewardEntry {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// Hooks returns the client hooks.
+func (c *RewardEntryClient) Hooks() []Hook {
+	return c.hooks.RewardEntry
+}
+
+// Interceptors returns the client interceptors.
+func (c *RewardEntryClient) Interceptors() []Interceptor {
+	return c.inters.RewardEntry
+}
+
+func (c *RewardEntryClient) mutate(ctx context.Context, m *RewardEntryMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&RewardEntryCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&RewardEntryUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&RewardEntryUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&RewardEntryDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown RewardEntry mutation op: %q", m.Op())
+	}
+}
+
+// RewardRuleClient is a client for the RewardRule schema.
+type RewardRuleClient struct {
+	config
+}
+
+// NewRewardRuleClient returns a client for the RewardRule from the given config.
+func NewRewardRuleClient(c config) *RewardRuleClient {
+	return &RewardRuleClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `rewardrule.Hooks(f(g(h())))`.
+func (c *RewardRuleClient) Use(hooks ...Hook) {
+	c.hooks.RewardRule = append(c.hooks.RewardRule, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `rewardrule.Intercept(f(g(h())))`.
+func (c *RewardRuleClient) Intercept(interceptors ...Interceptor) {
+	c.inters.RewardRule = append(c.inters.RewardRule, interceptors...)
+}
+
+// Create returns a builder for creating a RewardRule entity.
+func (c *RewardRuleClient) Create() *RewardRuleCreate {
+	mutation := newRewardRuleMutation(c.config, OpCreate)
+	return &RewardRuleCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of RewardRule entities.
+func (c *RewardRuleClient) CreateBulk(builders ...*RewardRuleCreate) *RewardRuleCreateBulk {
+	return &RewardRuleCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *RewardRuleClient) MapCreateBulk(slice any, setFunc func(*RewardRuleCreate, int)) *RewardRuleCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &RewardRuleCreateBulk{err: fmt.Errorf("calling to RewardRuleClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*RewardRuleCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &RewardRuleCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for RewardRule.
+func (c *RewardRuleClient) Update() *RewardRuleUpdate {
+	mutation := newRewardRuleMutation(c.config, OpUpdate)
+	return &RewardRuleUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *RewardRuleClient) UpdateOne(_m *RewardRule) *RewardRuleUpdateOne {
+	mutation := newRewardRuleMutation(c.config, OpUpdateOne, withRewardRule(_m))
+	return &RewardRuleUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *RewardRuleClient) UpdateOneID(id uuid.UUID) *RewardRuleUpdateOne {
+	mutation := newRewardRuleMutation(c.config, OpUpdateOne, withRewardRuleID(id))
+	return &RewardRuleUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for RewardRule.
+func (c *RewardRuleClient) Delete() *RewardRuleDelete {
+	mutation := newRewardRuleMutation(c.config, OpDelete)
+	return &RewardRuleDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *RewardRuleClient) DeleteOne(_m *RewardRule) *RewardRuleDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *RewardRuleClient) DeleteOneID(id uuid.UUID) *RewardRuleDeleteOne {
+	builder := c.Delete().Where(rewardrule.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &RewardRuleDeleteOne{builder}
+}
+
+// Query returns a query builder for RewardRule.
+func (c *RewardRuleClient) Query() *RewardRuleQuery {
+	return &RewardRuleQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeRewardRule},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a RewardRule entity by its id.
+func (c *RewardRuleClient) Get(ctx context.Context, id uuid.UUID) (*RewardRule, error) {
+	return c.Query().Where(rewardrule.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *RewardRuleClient) GetX(ctx context.Context, id uuid.UUID) *RewardRule {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// Hooks returns the client hooks.
+func (c *RewardRuleClient) Hooks() []Hook {
+	return c.hooks.RewardRule
+}
+
+// Interceptors returns the client interceptors.
+func (c *RewardRuleClient) Interceptors() []Interceptor {
+	return c.inters.RewardRule
+}
+
+func (c *RewardRuleClient) mutate(ctx context.Context, m *RewardRuleMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&RewardRuleCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&RewardRuleUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&RewardRuleUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&RewardRuleDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown RewardRule mutation op: %q", m.Op())
+	}
+}
+
+// RewardRuleVersionClient is a client for the RewardRuleVersion schema.
+type RewardRuleVersionClient struct {
+	config
+}
+
+// NewRewardRuleVersionClient returns a client for the RewardRuleVersion from the given config.
+func NewRewardRuleVersionClient(c config) *RewardRuleVersionClient {
+	return &RewardRuleVersionClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `rewardruleversion.Hooks(f(g(h())))`.
+func (c *RewardRuleVersionClient) Use(hooks ...Hook) {
+	c.hooks.RewardRuleVersion = append(c.hooks.RewardRuleVersion, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `rewardruleversion.Intercept(f(g(h())))`.
+func (c *RewardRuleVersionClient) Intercept(interceptors ...Interceptor) {
+	c.inters.RewardRuleVersion = append(c.inters.RewardRuleVersion, interceptors...)
+}
+
+// Create returns a builder for creating a RewardRuleVersion entity.
+func (c *RewardRuleVersionClient) Create() *RewardRuleVersionCreate {
+	mutation := newRewardRuleVersionMutation(c.config, OpCreate)
+	return &RewardRuleVersionCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of RewardRuleVersion entities.
+func (c *RewardRuleVersionClient) CreateBulk(builders ...*RewardRuleVersionCreate) *RewardRuleVersionCreateBulk {
+	return &RewardRuleVersionCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *RewardRuleVersionClient) MapCreateBulk(slice any, setFunc func(*RewardRuleVersionCreate, int)) *RewardRuleVersionCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &RewardRuleVersionCreateBulk{err: fmt.Errorf("calling to RewardRuleVersionClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*RewardRuleVersionCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &RewardRuleVersionCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for RewardRuleVersion.
+func (c *RewardRuleVersionClient) Update() *RewardRuleVersionUpdate {
+	mutation := newRewardRuleVersionMutation(c.config, OpUpdate)
+	return &RewardRuleVersionUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *RewardRuleVersionClient) UpdateOne(_m *RewardRuleVersion) *RewardRuleVersionUpdateOne {
+	mutation := newRewardRuleVersionMutation(c.config, OpUpdateOne, withRewardRuleVersion(_m))
+	return &RewardRuleVersionUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *RewardRuleVersionClient) UpdateOneID(id uuid.UUID) *RewardRuleVersionUpdateOne {
+	mutation := newRewardRuleVersionMutation(c.config, OpUpdateOne, withRewardRuleVersionID(id))
+	return &RewardRuleVersionUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for RewardRuleVersion.
+func (c *RewardRuleVersionClient) Delete() *RewardRuleVersionDelete {
+	mutation := newRewardRuleVersionMutation(c.config, OpDelete)
+	return &RewardRuleVersionDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *RewardRuleVersionClient) DeleteOne(_m *RewardRuleVersion) *RewardRuleVersionDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *RewardRuleVersionClient) DeleteOneID(id uuid.UUID) *RewardRuleVersionDeleteOne {
+	builder := c.Delete().Where(rewardruleversion.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &RewardRuleVersionDeleteOne{builder}
+}
+
+// Query returns a query builder for RewardRuleVersion.
+func (c *RewardRuleVersionClient) Query() *RewardRuleVersionQuery {
+	return &RewardRuleVersionQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeRewardRuleVersion},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a RewardRuleVersion entity by its id.
+func (c *RewardRuleVersionClient) Get(ctx context.Context, id uuid.UUID) (*RewardRuleVersion, error) {
+	return c.Query().Where(rewardruleversion.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *RewardRuleVersionClient) GetX(ctx context.Context, id uuid.UUID) *RewardRuleVersion {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// Hooks returns the client hooks.
+func (c *RewardRuleVersionClient) Hooks() []Hook {
+	return c.hooks.RewardRuleVersion
+}
+
+// Interceptors returns the client interceptors.
+func (c *RewardRuleVersionClient) Interceptors() []Interceptor {
+	return c.inters.RewardRuleVersion
+}
+
+func (c *RewardRuleVersionClient) mutate(ctx context.Context, m *RewardRuleVersionMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&RewardRuleVersionCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&RewardRuleVersionUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&RewardRuleVersionUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&RewardRuleVersionDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown RewardRuleVersion mutation op: %q", m.Op())
+	}
+}
+
+// RewardStandingClient is a client for the RewardStanding schema.
+type RewardStandingClient struct {
+	config
+}
+
+// NewRewardStandingClient returns a client for the RewardStanding from the given config.
+func NewRewardStandingClient(c config) *RewardStandingClient {
+	return &RewardStandingClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `rewardstanding.Hooks(f(g(h())))`.
+func (c *RewardStandingClient) Use(hooks ...Hook) {
+	c.hooks.RewardStanding = append(c.hooks.RewardStanding, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `rewardstanding.Intercept(f(g(h())))`.
+func (c *RewardStandingClient) Intercept(interceptors ...Interceptor) {
+	c.inters.RewardStanding = append(c.inters.RewardStanding, interceptors...)
+}
+
+// Create returns a builder for creating a RewardStanding entity.
+func (c *RewardStandingClient) Create() *RewardStandingCreate {
+	mutation := newRewardStandingMutation(c.config, OpCreate)
+	return &RewardStandingCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of RewardStanding entities.
+func (c *RewardStandingClient) CreateBulk(builders ...*RewardStandingCreate) *RewardStandingCreateBulk {
+	return &RewardStandingCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *RewardStandingClient) MapCreateBulk(slice any, setFunc func(*RewardStandingCreate, int)) *RewardStandingCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &RewardStandingCreateBulk{err: fmt.Errorf("calling to RewardStandingClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*RewardStandingCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &RewardStandingCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for RewardStanding.
+func (c *RewardStandingClient) Update() *RewardStandingUpdate {
+	mutation := newRewardStandingMutation(c.config, OpUpdate)
+	return &RewardStandingUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *RewardStandingClient) UpdateOne(_m *RewardStanding) *RewardStandingUpdateOne {
+	mutation := newRewardStandingMutation(c.config, OpUpdateOne, withRewardStanding(_m))
+	return &RewardStandingUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *RewardStandingClient) UpdateOneID(id uuid.UUID) *RewardStandingUpdateOne {
+	mutation := newRewardStandingMutation(c.config, OpUpdateOne, withRewardStandingID(id))
+	return &RewardStandingUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for RewardStanding.
+func (c *RewardStandingClient) Delete() *RewardStandingDelete {
+	mutation := newRewardStandingMutation(c.config, OpDelete)
+	return &RewardStandingDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *RewardStandingClient) DeleteOne(_m *RewardStanding) *RewardStandingDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *RewardStandingClient) DeleteOneID(id uuid.UUID) *RewardStandingDeleteOne {
+	builder := c.Delete().Where(rewardstanding.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &RewardStandingDeleteOne{builder}
+}
+
+// Query returns a query builder for RewardStanding.
+func (c *RewardStandingClient) Query() *RewardStandingQuery {
+	return &RewardStandingQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeRewardStanding},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a RewardStanding entity by its id.
+func (c *RewardStandingClient) Get(ctx context.Context, id uuid.UUID) (*RewardStanding, error) {
+	return c.Query().Where(rewardstanding.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *RewardStandingClient) GetX(ctx context.Context, id uuid.UUID) *RewardStanding {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// Hooks returns the client hooks.
+func (c *RewardStandingClient) Hooks() []Hook {
+	return c.hooks.RewardStanding
+}
+
+// Interceptors returns the client interceptors.
+func (c *RewardStandingClient) Interceptors() []Interceptor {
+	return c.inters.RewardStanding
+}
+
+func (c *RewardStandingClient) mutate(ctx context.Context, m *RewardStandingMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&RewardStandingCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&RewardStandingUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&RewardStandingUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&RewardStandingDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown RewardStanding mutation op: %q", m.Op())
 	}
 }
 
@@ -4341,18 +5426,20 @@ func (c *TrialOfferClient) mutate(ctx context.Context, m *TrialOfferMutation) (V
 // hooks and interceptors per client, for fast access.
 type (
 	hooks struct {
-		Account, AuditEntry, BadgeAward, Bundle, BundleComponent, CatalogRevision,
-		Coupon, Entitlement, FlashSale, IdempotencyKey, LineAdjustment, OfferStock,
-		OfferUse, OutboxEvent, Price, PriceChange, Product, ProductTerm, Purchase,
-		PurchaseLine, SaleChange, ShopSecret, Shopper, TierPlan, Transfer, Trial,
-		TrialOffer []ent.Hook
+		Account, Achievement, AuditEntry, Bundle, BundleComponent, CatalogRevision,
+		Coupon, Entitlement, FlashSale, IdempotencyKey, LeaderboardScore,
+		LineAdjustment, OfferStock, OfferUse, OutboxEvent, Price, PriceChange, Product,
+		ProductTerm, Purchase, PurchaseLine, Refund, RefundLine, RewardEntry,
+		RewardRule, RewardRuleVersion, RewardStanding, SaleChange, ShopSecret, Shopper,
+		TierPlan, Transfer, Trial, TrialOffer []ent.Hook
 	}
 	inters struct {
-		Account, AuditEntry, BadgeAward, Bundle, BundleComponent, CatalogRevision,
-		Coupon, Entitlement, FlashSale, IdempotencyKey, LineAdjustment, OfferStock,
-		OfferUse, OutboxEvent, Price, PriceChange, Product, ProductTerm, Purchase,
-		PurchaseLine, SaleChange, ShopSecret, Shopper, TierPlan, Transfer, Trial,
-		TrialOffer []ent.Interceptor
+		Account, Achievement, AuditEntry, Bundle, BundleComponent, CatalogRevision,
+		Coupon, Entitlement, FlashSale, IdempotencyKey, LeaderboardScore,
+		LineAdjustment, OfferStock, OfferUse, OutboxEvent, Price, PriceChange, Product,
+		ProductTerm, Purchase, PurchaseLine, Refund, RefundLine, RewardEntry,
+		RewardRule, RewardRuleVersion, RewardStanding, SaleChange, ShopSecret, Shopper,
+		TierPlan, Transfer, Trial, TrialOffer []ent.Interceptor
 	}
 )
 

@@ -6,8 +6,8 @@ import (
 	"context"
 	"errors"
 	"farthing/ent/account"
+	"farthing/ent/achievement"
 	"farthing/ent/auditentry"
-	"farthing/ent/badgeaward"
 	"farthing/ent/bundle"
 	"farthing/ent/bundlecomponent"
 	"farthing/ent/catalogrevision"
@@ -15,6 +15,7 @@ import (
 	"farthing/ent/entitlement"
 	"farthing/ent/flashsale"
 	"farthing/ent/idempotencykey"
+	"farthing/ent/leaderboardscore"
 	"farthing/ent/lineadjustment"
 	"farthing/ent/offerstock"
 	"farthing/ent/offeruse"
@@ -25,6 +26,12 @@ import (
 	"farthing/ent/productterm"
 	"farthing/ent/purchase"
 	"farthing/ent/purchaseline"
+	"farthing/ent/refund"
+	"farthing/ent/refundline"
+	"farthing/ent/rewardentry"
+	"farthing/ent/rewardrule"
+	"farthing/ent/rewardruleversion"
+	"farthing/ent/rewardstanding"
 	"farthing/ent/salechange"
 	"farthing/ent/shopper"
 	"farthing/ent/shopsecret"
@@ -99,33 +106,40 @@ var (
 func checkColumn(t, c string) error {
 	initCheck.Do(func() {
 		columnCheck = sql.NewColumnCheck(map[string]func(string) bool{
-			account.Table:         account.ValidColumn,
-			auditentry.Table:      auditentry.ValidColumn,
-			badgeaward.Table:      badgeaward.ValidColumn,
-			bundle.Table:          bundle.ValidColumn,
-			bundlecomponent.Table: bundlecomponent.ValidColumn,
-			catalogrevision.Table: catalogrevision.ValidColumn,
-			coupon.Table:          coupon.ValidColumn,
-			entitlement.Table:     entitlement.ValidColumn,
-			flashsale.Table:       flashsale.ValidColumn,
-			idempotencykey.Table:  idempotencykey.ValidColumn,
-			lineadjustment.Table:  lineadjustment.ValidColumn,
-			offerstock.Table:      offerstock.ValidColumn,
-			offeruse.Table:        offeruse.ValidColumn,
-			outboxevent.Table:     outboxevent.ValidColumn,
-			price.Table:           price.ValidColumn,
-			pricechange.Table:     pricechange.ValidColumn,
-			product.Table:         product.ValidColumn,
-			productterm.Table:     productterm.ValidColumn,
-			purchase.Table:        purchase.ValidColumn,
-			purchaseline.Table:    purchaseline.ValidColumn,
-			salechange.Table:      salechange.ValidColumn,
-			shopsecret.Table:      shopsecret.ValidColumn,
-			shopper.Table:         shopper.ValidColumn,
-			tierplan.Table:        tierplan.ValidColumn,
-			transfer.Table:        transfer.ValidColumn,
-			trial.Table:           trial.ValidColumn,
-			trialoffer.Table:      trialoffer.ValidColumn,
+			account.Table:           account.ValidColumn,
+			achievement.Table:       achievement.ValidColumn,
+			auditentry.Table:        auditentry.ValidColumn,
+			bundle.Table:            bundle.ValidColumn,
+			bundlecomponent.Table:   bundlecomponent.ValidColumn,
+			catalogrevision.Table:   catalogrevision.ValidColumn,
+			coupon.Table:            coupon.ValidColumn,
+			entitlement.Table:       entitlement.ValidColumn,
+			flashsale.Table:         flashsale.ValidColumn,
+			idempotencykey.Table:    idempotencykey.ValidColumn,
+			leaderboardscore.Table:  leaderboardscore.ValidColumn,
+			lineadjustment.Table:    lineadjustment.ValidColumn,
+			offerstock.Table:        offerstock.ValidColumn,
+			offeruse.Table:          offeruse.ValidColumn,
+			outboxevent.Table:       outboxevent.ValidColumn,
+			price.Table:             price.ValidColumn,
+			pricechange.Table:       pricechange.ValidColumn,
+			product.Table:           product.ValidColumn,
+			productterm.Table:       productterm.ValidColumn,
+			purchase.Table:          purchase.ValidColumn,
+			purchaseline.Table:      purchaseline.ValidColumn,
+			refund.Table:            refund.ValidColumn,
+			refundline.Table:        refundline.ValidColumn,
+			rewardentry.Table:       rewardentry.ValidColumn,
+			rewardrule.Table:        rewardrule.ValidColumn,
+			rewardruleversion.Table: rewardruleversion.ValidColumn,
+			rewardstanding.Table:    rewardstanding.ValidColumn,
+			salechange.Table:        salechange.ValidColumn,
+			shopsecret.Table:        shopsecret.ValidColumn,
+			shopper.Table:           shopper.ValidColumn,
+			tierplan.Table:          tierplan.ValidColumn,
+			transfer.Table:          transfer.ValidColumn,
+			trial.Table:             trial.ValidColumn,
+			trialoffer.Table:        trialoffer.ValidColumn,
 		})
 	})
 	return columnCheck(t, c)

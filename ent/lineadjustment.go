@@ -27,7 +27,7 @@ type LineAdjustment struct {
 	Position int `json:"position,omitempty"`
 	// What kind of offer it was.
 	Kind lineadjustment.Kind `json:"kind,omitempty"`
-	// Which bundle, flash sale, tier plan, coupon or trial offer it was.
+	// Which bundle, flash sale, tier plan, coupon, trial offer or discount for points it was.
 	SourceID uuid.UUID `json:"source_id,omitempty"`
 	// Which window of a recurring sale; 0 for all others.
 	Round int64 `json:"round,omitempty"`

@@ -7,8 +7,8 @@ import (
 	"encoding/json"
 	"errors"
 	"farthing/ent/account"
+	"farthing/ent/achievement"
 	"farthing/ent/auditentry"
-	"farthing/ent/badgeaward"
 	"farthing/ent/bundle"
 	"farthing/ent/bundlecomponent"
 	"farthing/ent/catalogrevision"
@@ -16,6 +16,7 @@ import (
 	"farthing/ent/entitlement"
 	"farthing/ent/flashsale"
 	"farthing/ent/idempotencykey"
+	"farthing/ent/leaderboardscore"
 	"farthing/ent/lineadjustment"
 	"farthing/ent/offerstock"
 	"farthing/ent/offeruse"
@@ -27,6 +28,12 @@ import (
 	"farthing/ent/productterm"
 	"farthing/ent/purchase"
 	"farthing/ent/purchaseline"
+	"farthing/ent/refund"
+	"farthing/ent/refundline"
+	"farthing/ent/rewardentry"
+	"farthing/ent/rewardrule"
+	"farthing/ent/rewardruleversion"
+	"farthing/ent/rewardstanding"
 	"farthing/ent/salechange"
 	"farthing/ent/schema"
 	"farthing/ent/shopper"
@@ -54,33 +61,40 @@ const (
 	OpUpdateOne = ent.OpUpdateOne
 
 	// Node types.
-	TypeAccount         = "Account"
-	TypeAuditEntry      = "AuditEntry"
-	TypeBadgeAward      = "BadgeAward"
-	TypeBundle          = "Bundle"
-	TypeBundleComponent = "BundleComponent"
-	TypeCatalogRevision = "CatalogRevision"
-	TypeCoupon          = "Coupon"
-	TypeEntitlement     = "Entitlement"
-	TypeFlashSale       = "FlashSale"
-	TypeIdempotencyKey  = "IdempotencyKey"
-	TypeLineAdjustment  = "LineAdjustment"
-	TypeOfferStock      = "OfferStock"
-	TypeOfferUse        = "OfferUse"
-	TypeOutboxEvent     = "OutboxEvent"
-	TypePrice           = "Price"
-	TypePriceChange     = "PriceChange"
-	TypeProduct         = "Product"
-	TypeProductTerm     = "ProductTerm"
-	TypePurchase        = "Purchase"
-	TypePurchaseLine    = "PurchaseLine"
-	TypeSaleChange      = "SaleChange"
-	TypeShopSecret      = "ShopSecret"
-	TypeShopper         = "Shopper"
-	TypeTierPlan        = "TierPlan"
-	TypeTransfer        = "Transfer"
-	TypeTrial           = "Trial"
-	TypeTrialOffer      = "TrialOffer"
+	TypeAccount           = "Account"
+	TypeAchievement       = "Achievement"
+	TypeAuditEntry        = "AuditEntry"
+	TypeBundle            = "Bundle"
+	TypeBundleComponent   = "BundleComponent"
+	TypeCatalogRevision   = "CatalogRevision"
+	TypeCoupon            = "Coupon"
+	TypeEntitlement       = "Entitlement"
+	TypeFlashSale         = "FlashSale"
+	TypeIdempotencyKey    = "IdempotencyKey"
+	TypeLeaderboardScore  = "LeaderboardScore"
+	TypeLineAdjustment    = "LineAdjustment"
+	TypeOfferStock        = "OfferStock"
+	TypeOfferUse          = "OfferUse"
+	TypeOutboxEvent       = "OutboxEvent"
+	TypePrice             = "Price"
+	TypePriceChange       = "PriceChange"
+	TypeProduct           = "Product"
+	TypeProductTerm       = "ProductTerm"
+	TypePurchase          = "Purchase"
+	TypePurchaseLine      = "PurchaseLine"
+	TypeRefund            = "Refund"
+	TypeRefundLine        = "RefundLine"
+	TypeRewardEntry       = "RewardEntry"
+	TypeRewardRule        = "RewardRule"
+	TypeRewardRuleVersion = "RewardRuleVersion"
+	TypeRewardStanding    = "RewardStanding"
+	TypeSaleChange        = "SaleChange"
+	TypeShopSecret        = "ShopSecret"
+	TypeShopper           = "Shopper"
+	TypeTierPlan          = "TierPlan"
+	TypeTransfer          = "Transfer"
+	TypeTrial             = "Trial"
+	TypeTrialOffer        = "TrialOffer"
 )
 
 // AccountMutation represents an operation that mutates the Account nodes in the graph.
@@ -1178,6 +1192,861 @@ func (m *AccountMutation) ResetEdge(name string) error {
 	return fmt.Errorf("unknown Account edge %s", name)
 }
 
+// AchievementMutation represents an operation that mutates the Achievement nodes in the graph.
+type AchievementMutation struct {
+	config
+	op              Op
+	typ             string
+	id              *uuid.UUID
+	shopper_id      *uuid.UUID
+	kind            *achievement.Kind
+	rule_id         *uuid.UUID
+	version         *int
+	addversion      *int
+	points          *money.Amount
+	addpoints       *money.Amount
+	awarded_at      *time.Time
+	revoked_by      *uuid.UUID
+	clearedFields   map[string]struct{}
+	purchase        *uuid.UUID
+	clearedpurchase bool
+	done            bool
+	oldValue        func(context.Context) (*Achievement, error)
+	predicates      []predicate.Achievement
+}
+
+var _ ent.Mutation = (*AchievementMutation)(nil)
+
+// achievementOption allows management of the mutation configuration using functional options.
+type achievementOption func(*AchievementMutation)
+
+// newAchievementMutation creates new mutation for the Achievement entity.
+func newAchievementMutation(c config, op Op, opts ...achievementOption) *AchievementMutation {
+	m := &AchievementMutation{
+		config:        c,
+		op:            op,
+		typ:           TypeAchievement,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withAchievementID sets the ID field of the mutation.
+func withAchievementID(id uuid.UUID) achievementOption {
+	return func(m *AchievementMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *Achievement
+		)
+		m.oldValue = func(ctx context.Context) (*Achievement, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().Achievement.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withAchievement sets the old Achievement of the mutation.
+func withAchievement(node *Achievement) achievementOption {
+	return func(m *AchievementMutation) {
+		m.oldValue = func(context.Context) (*Achievement, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m AchievementMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m AchievementMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("ent: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// SetID sets the value of the id field. Note that this
+// operation is only accepted on creation of Achievement entities.
+func (m *AchievementMutation) SetID(id uuid.UUID) {
+	m.id = &id
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *AchievementMutation) ID() (id uuid.UUID, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *AchievementMutation) IDs(ctx context.Context) ([]uuid.UUID, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []uuid.UUID{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().Achievement.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetShopperID sets the "shopper_id" field.
+func (m *AchievementMutation) SetShopperID(u uuid.UUID) {
+	m.shopper_id = &u
+}
+
+// ShopperID returns the value of the "shopper_id" field in the mutation.
+func (m *AchievementMutation) ShopperID() (r uuid.UUID, exists bool) {
+	v := m.shopper_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldShopperID returns the old "shopper_id" field's value of the Achievement entity.
+// If the Achievement object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *AchievementMutation) OldShopperID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldShopperID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldShopperID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldShopperID: %w", err)
+	}
+	return oldValue.ShopperID, nil
+}
+
+// ResetShopperID resets all changes to the "shopper_id" field.
+func (m *AchievementMutation) ResetShopperID() {
+	m.shopper_id = nil
+}
+
+// SetKind sets the "kind" field.
+func (m *AchievementMutation) SetKind(a achievement.Kind) {
+	m.kind = &a
+}
+
+// Kind returns the value of the "kind" field in the mutation.
+func (m *AchievementMutation) Kind() (r achievement.Kind, exists bool) {
+	v := m.kind
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldKind returns the old "kind" field's value of the Achievement entity.
+// If the Achievement object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *AchievementMutation) OldKind(ctx context.Context) (v achievement.Kind, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldKind is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldKind requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldKind: %w", err)
+	}
+	return oldValue.Kind, nil
+}
+
+// ResetKind resets all changes to the "kind" field.
+func (m *AchievementMutation) ResetKind() {
+	m.kind = nil
+}
+
+// SetRuleID sets the "rule_id" field.
+func (m *AchievementMutation) SetRuleID(u uuid.UUID) {
+	m.rule_id = &u
+}
+
+// RuleID returns the value of the "rule_id" field in the mutation.
+func (m *AchievementMutation) RuleID() (r uuid.UUID, exists bool) {
+	v := m.rule_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldRuleID returns the old "rule_id" field's value of the Achievement entity.
+// If the Achievement object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *AchievementMutation) OldRuleID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldRuleID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldRuleID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldRuleID: %w", err)
+	}
+	return oldValue.RuleID, nil
+}
+
+// ResetRuleID resets all changes to the "rule_id" field.
+func (m *AchievementMutation) ResetRuleID() {
+	m.rule_id = nil
+}
+
+// SetVersion sets the "version" field.
+func (m *AchievementMutation) SetVersion(i int) {
+	m.version = &i
+	m.addversion = nil
+}
+
+// Version returns the value of the "version" field in the mutation.
+func (m *AchievementMutation) Version() (r int, exists bool) {
+	v := m.version
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldVersion returns the old "version" field's value of the Achievement entity.
+// If the Achievement object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *AchievementMutation) OldVersion(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldVersion is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldVersion requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldVersion: %w", err)
+	}
+	return oldValue.Version, nil
+}
+
+// AddVersion adds i to the "version" field.
+func (m *AchievementMutation) AddVersion(i int) {
+	if m.addversion != nil {
+		*m.addversion += i
+	} else {
+		m.addversion = &i
+	}
+}
+
+// AddedVersion returns the value that was added to the "version" field in this mutation.
+func (m *AchievementMutation) AddedVersion() (r int, exists bool) {
+	v := m.addversion
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetVersion resets all changes to the "version" field.
+func (m *AchievementMutation) ResetVersion() {
+	m.version = nil
+	m.addversion = nil
+}
+
+// SetPurchaseID sets the "purchase_id" field.
+func (m *AchievementMutation) SetPurchaseID(u uuid.UUID) {
+	m.purchase = &u
+}
+
+// PurchaseID returns the value of the "purchase_id" field in the mutation.
+func (m *AchievementMutation) PurchaseID() (r uuid.UUID, exists bool) {
+	v := m.purchase
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldPurchaseID returns the old "purchase_id" field's value of the Achievement entity.
+// If the Achievement object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *AchievementMutation) OldPurchaseID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldPurchaseID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldPurchaseID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldPurchaseID: %w", err)
+	}
+	return oldValue.PurchaseID, nil
+}
+
+// ResetPurchaseID resets all changes to the "purchase_id" field.
+func (m *AchievementMutation) ResetPurchaseID() {
+	m.purchase = nil
+}
+
+// SetPoints sets the "points" field.
+func (m *AchievementMutation) SetPoints(value money.Amount) {
+	m.points = &value
+	m.addpoints = nil
+}
+
+// Points returns the value of the "points" field in the mutation.
+func (m *AchievementMutation) Points() (r money.Amount, exists bool) {
+	v := m.points
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldPoints returns the old "points" field's value of the Achievement entity.
+// If the Achievement object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *AchievementMutation) OldPoints(ctx context.Context) (v money.Amount, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldPoints is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldPoints requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldPoints: %w", err)
+	}
+	return oldValue.Points, nil
+}
+
+// AddPoints adds value to the "points" field.
+func (m *AchievementMutation) AddPoints(value money.Amount) {
+	if m.addpoints != nil {
+		*m.addpoints += value
+	} else {
+		m.addpoints = &value
+	}
+}
+
+// AddedPoints returns the value that was added to the "points" field in this mutation.
+func (m *AchievementMutation) AddedPoints() (r money.Amount, exists bool) {
+	v := m.addpoints
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetPoints resets all changes to the "points" field.
+func (m *AchievementMutation) ResetPoints() {
+	m.points = nil
+	m.addpoints = nil
+}
+
+// SetAwardedAt sets the "awarded_at" field.
+func (m *AchievementMutation) SetAwardedAt(t time.Time) {
+	m.awarded_at = &t
+}
+
+// AwardedAt returns the value of the "awarded_at" field in the mutation.
+func (m *AchievementMutation) AwardedAt() (r time.Time, exists bool) {
+	v := m.awarded_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldAwardedAt returns the old "awarded_at" field's value of the Achievement entity.
+// If the Achievement object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *AchievementMutation) OldAwardedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldAwardedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldAwardedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldAwardedAt: %w", err)
+	}
+	return oldValue.AwardedAt, nil
+}
+
+// ResetAwardedAt resets all changes to the "awarded_at" field.
+func (m *AchievementMutation) ResetAwardedAt() {
+	m.awarded_at = nil
+}
+
+// SetRevokedBy sets the "revoked_by" field.
+func (m *AchievementMutation) SetRevokedBy(u uuid.UUID) {
+	m.revoked_by = &u
+}
+
+// RevokedBy returns the value of the "revoked_by" field in the mutation.
+func (m *AchievementMutation) RevokedBy() (r uuid.UUID, exists bool) {
+	v := m.revoked_by
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldRevokedBy returns the old "revoked_by" field's value of the Achievement entity.
+// If the Achievement object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *AchievementMutation) OldRevokedBy(ctx context.Context) (v *uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldRevokedBy is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldRevokedBy requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldRevokedBy: %w", err)
+	}
+	return oldValue.RevokedBy, nil
+}
+
+// ClearRevokedBy clears the value of the "revoked_by" field.
+func (m *AchievementMutation) ClearRevokedBy() {
+	m.revoked_by = nil
+	m.clearedFields[achievement.FieldRevokedBy] = struct{}{}
+}
+
+// RevokedByCleared returns if the "revoked_by" field was cleared in this mutation.
+func (m *AchievementMutation) RevokedByCleared() bool {
+	_, ok := m.clearedFields[achievement.FieldRevokedBy]
+	return ok
+}
+
+// ResetRevokedBy resets all changes to the "revoked_by" field.
+func (m *AchievementMutation) ResetRevokedBy() {
+	m.revoked_by = nil
+	delete(m.clearedFields, achievement.FieldRevokedBy)
+}
+
+// ClearPurchase clears the "purchase" edge to the Purchase entity.
+func (m *AchievementMutation) ClearPurchase() {
+	m.clearedpurchase = true
+	m.clearedFields[achievement.FieldPurchaseID] = struct{}{}
+}
+
+// PurchaseCleared reports if the "purchase" edge to the Purchase entity was cleared.
+func (m *AchievementMutation) PurchaseCleared() bool {
+	return m.clearedpurchase
+}
+
+// PurchaseIDs returns the "purchase" edge IDs in the mutation.
+// Note that IDs always returns len(IDs) <= 1 for unique edges, and you should use
+// PurchaseID instead. It exists only for internal usage by the builders.
+func (m *AchievementMutation) PurchaseIDs() (ids []uuid.UUID) {
+	if id := m.purchase; id != nil {
+		ids = append(ids, *id)
+	}
+	return
+}
+
+// ResetPurchase resets all changes to the "purchase" edge.
+func (m *AchievementMutation) ResetPurchase() {
+	m.purchase = nil
+	m.clearedpurchase = false
+}
+
+// Where appends a list predicates to the AchievementMutation builder.
+func (m *AchievementMutation) Where(ps ...predicate.Achievement) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the AchievementMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *AchievementMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.Achievement, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *AchievementMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *AchievementMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (Achievement).
+func (m *AchievementMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *AchievementMutation) Fields() []string {
+	fields := make([]string, 0, 8)
+	if m.shopper_id != nil {
+		fields = append(fields, achievement.FieldShopperID)
+	}
+	if m.kind != nil {
+		fields = append(fields, achievement.FieldKind)
+	}
+	if m.rule_id != nil {
+		fields = append(fields, achievement.FieldRuleID)
+	}
+	if m.version != nil {
+		fields = append(fields, achievement.FieldVersion)
+	}
+	if m.purchase != nil {
+		fields = append(fields, achievement.FieldPurchaseID)
+	}
+	if m.points != nil {
+		fields = append(fields, achievement.FieldPoints)
+	}
+	if m.awarded_at != nil {
+		fields = append(fields, achievement.FieldAwardedAt)
+	}
+	if m.revoked_by != nil {
+		fields = append(fields, achievement.FieldRevokedBy)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *AchievementMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case achievement.FieldShopperID:
+		return m.ShopperID()
+	case achievement.FieldKind:
+		return m.Kind()
+	case achievement.FieldRuleID:
+		return m.RuleID()
+	case achievement.FieldVersion:
+		return m.Version()
+	case achievement.FieldPurchaseID:
+		return m.PurchaseID()
+	case achievement.FieldPoints:
+		return m.Points()
+	case achievement.FieldAwardedAt:
+		return m.AwardedAt()
+	case achievement.FieldRevokedBy:
+		return m.RevokedBy()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *AchievementMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case achievement.FieldShopperID:
+		return m.OldShopperID(ctx)
+	case achievement.FieldKind:
+		return m.OldKind(ctx)
+	case achievement.FieldRuleID:
+		return m.OldRuleID(ctx)
+	case achievement.FieldVersion:
+		return m.OldVersion(ctx)
+	case achievement.FieldPurchaseID:
+		return m.OldPurchaseID(ctx)
+	case achievement.FieldPoints:
+		return m.OldPoints(ctx)
+	case achievement.FieldAwardedAt:
+		return m.OldAwardedAt(ctx)
+	case achievement.FieldRevokedBy:
+		return m.OldRevokedBy(ctx)
+	}
+	return nil, fmt.Errorf("unknown Achievement field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *AchievementMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case achievement.FieldShopperID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetShopperID(v)
+		return nil
+	case achievement.FieldKind:
+		v, ok := value.(achievement.Kind)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetKind(v)
+		return nil
+	case achievement.FieldRuleID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetRuleID(v)
+		return nil
+	case achievement.FieldVersion:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetVersion(v)
+		return nil
+	case achievement.FieldPurchaseID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetPurchaseID(v)
+		return nil
+	case achievement.FieldPoints:
+		v, ok := value.(money.Amount)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetPoints(v)
+		return nil
+	case achievement.FieldAwardedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetAwardedAt(v)
+		return nil
+	case achievement.FieldRevokedBy:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetRevokedBy(v)
+		return nil
+	}
+	return fmt.Errorf("unknown Achievement field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *AchievementMutation) AddedFields() []string {
+	var fields []string
+	if m.addversion != nil {
+		fields = append(fields, achievement.FieldVersion)
+	}
+	if m.addpoints != nil {
+		fields = append(fields, achievement.FieldPoints)
+	}
+	return fields
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *AchievementMutation) AddedField(name string) (ent.Value, bool) {
+	switch name {
+	case achievement.FieldVersion:
+		return m.AddedVersion()
+	case achievement.FieldPoints:
+		return m.AddedPoints()
+	}
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *AchievementMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	case achievement.FieldVersion:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddVersion(v)
+		return nil
+	case achievement.FieldPoints:
+		v, ok := value.(money.Amount)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddPoints(v)
+		return nil
+	}
+	return fmt.Errorf("unknown Achievement numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *AchievementMutation) ClearedFields() []string {
+	var fields []string
+	if m.FieldCleared(achievement.FieldRevokedBy) {
+		fields = append(fields, achievement.FieldRevokedBy)
+	}
+	return fields
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *AchievementMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *AchievementMutation) ClearField(name string) error {
+	switch name {
+	case achievement.FieldRevokedBy:
+		m.ClearRevokedBy()
+		return nil
+	}
+	return fmt.Errorf("unknown Achievement nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *AchievementMutation) ResetField(name string) error {
+	switch name {
+	case achievement.FieldShopperID:
+		m.ResetShopperID()
+		return nil
+	case achievement.FieldKind:
+		m.ResetKind()
+		return nil
+	case achievement.FieldRuleID:
+		m.ResetRuleID()
+		return nil
+	case achievement.FieldVersion:
+		m.ResetVersion()
+		return nil
+	case achievement.FieldPurchaseID:
+		m.ResetPurchaseID()
+		return nil
+	case achievement.FieldPoints:
+		m.ResetPoints()
+		return nil
+	case achievement.FieldAwardedAt:
+		m.ResetAwardedAt()
+		return nil
+	case achievement.FieldRevokedBy:
+		m.ResetRevokedBy()
+		return nil
+	}
+	return fmt.Errorf("unknown Achievement field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *AchievementMutation) AddedEdges() []string {
+	edges := make([]string, 0, 1)
+	if m.purchase != nil {
+		edges = append(edges, achievement.EdgePurchase)
+	}
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *AchievementMutation) AddedIDs(name string) []ent.Value {
+	switch name {
+	case achievement.EdgePurchase:
+		if id := m.purchase; id != nil {
+			return []ent.Value{*id}
+		}
+	}
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *AchievementMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 1)
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *AchievementMutation) RemovedIDs(name string) []ent.Value {
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *AchievementMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 1)
+	if m.clearedpurchase {
+		edges = append(edges, achievement.EdgePurchase)
+	}
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *AchievementMutation) EdgeCleared(name string) bool {
+	switch name {
+	case achievement.EdgePurchase:
+		return m.clearedpurchase
+	}
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *AchievementMutation) ClearEdge(name string) error {
+	switch name {
+	case achievement.EdgePurchase:
+		m.ClearPurchase()
+		return nil
+	}
+	return fmt.Errorf("unknown Achievement unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *AchievementMutation) ResetEdge(name string) error {
+	switch name {
+	case achievement.EdgePurchase:
+		m.ResetPurchase()
+		return nil
+	}
+	return fmt.Errorf("unknown Achievement edge %s", name)
+}
+
 // AuditEntryMutation represents an operation that mutates the AuditEntry nodes in the graph.
 type AuditEntryMutation struct {
 	config
@@ -1853,554 +2722,6 @@ func (m *AuditEntryMutation) ClearEdge(name string) error {
 // It returns an error if the edge is not defined in the schema.
 func (m *AuditEntryMutation) ResetEdge(name string) error {
 	return fmt.Errorf("unknown AuditEntry edge %s", name)
-}
-
-// BadgeAwardMutation represents an operation that mutates the BadgeAward nodes in the graph.
-type BadgeAwardMutation struct {
-	config
-	op              Op
-	typ             string
-	id              *uuid.UUID
-	shopper_id      *uuid.UUID
-	badge           *string
-	awarded_at      *time.Time
-	clearedFields   map[string]struct{}
-	purchase        *uuid.UUID
-	clearedpurchase bool
-	done            bool
-	oldValue        func(context.Context) (*BadgeAward, error)
-	predicates      []predicate.BadgeAward
-}
-
-var _ ent.Mutation = (*BadgeAwardMutation)(nil)
-
-// badgeawardOption allows management of the mutation configuration using functional options.
-type badgeawardOption func(*BadgeAwardMutation)
-
-// newBadgeAwardMutation creates new mutation for the BadgeAward entity.
-func newBadgeAwardMutation(c config, op Op, opts ...badgeawardOption) *BadgeAwardMutation {
-	m := &BadgeAwardMutation{
-		config:        c,
-		op:            op,
-		typ:           TypeBadgeAward,
-		clearedFields: make(map[string]struct{}),
-	}
-	for _, opt := range opts {
-		opt(m)
-	}
-	return m
-}
-
-// withBadgeAwardID sets the ID field of the mutation.
-func withBadgeAwardID(id uuid.UUID) badgeawardOption {
-	return func(m *BadgeAwardMutation) {
-		var (
-			err   error
-			once  sync.Once
-			value *BadgeAward
-		)
-		m.oldValue = func(ctx context.Context) (*BadgeAward, error) {
-			once.Do(func() {
-				if m.done {
-					err = errors.New("querying old values post mutation is not allowed")
-				} else {
-					value, err = m.Client().BadgeAward.Get(ctx, id)
-				}
-			})
-			return value, err
-		}
-		m.id = &id
-	}
-}
-
-// withBadgeAward sets the old BadgeAward of the mutation.
-func withBadgeAward(node *BadgeAward) badgeawardOption {
-	return func(m *BadgeAwardMutation) {
-		m.oldValue = func(context.Context) (*BadgeAward, error) {
-			return node, nil
-		}
-		m.id = &node.ID
-	}
-}
-
-// Client returns a new `ent.Client` from the mutation. If the mutation was
-// executed in a transaction (ent.Tx), a transactional client is returned.
-func (m BadgeAwardMutation) Client() *Client {
-	client := &Client{config: m.config}
-	client.init()
-	return client
-}
-
-// Tx returns an `ent.Tx` for mutations that were executed in transactions;
-// it returns an error otherwise.
-func (m BadgeAwardMutation) Tx() (*Tx, error) {
-	if _, ok := m.driver.(*txDriver); !ok {
-		return nil, errors.New("ent: mutation is not running in a transaction")
-	}
-	tx := &Tx{config: m.config}
-	tx.init()
-	return tx, nil
-}
-
-// SetID sets the value of the id field. Note that this
-// operation is only accepted on creation of BadgeAward entities.
-func (m *BadgeAwardMutation) SetID(id uuid.UUID) {
-	m.id = &id
-}
-
-// ID returns the ID value in the mutation. Note that the ID is only available
-// if it was provided to the builder or after it was returned from the database.
-func (m *BadgeAwardMutation) ID() (id uuid.UUID, exists bool) {
-	if m.id == nil {
-		return
-	}
-	return *m.id, true
-}
-
-// IDs queries the database and returns the entity ids that match the mutation's predicate.
-// That means, if the mutation is applied within a transaction with an isolation level such
-// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
-// or updated by the mutation.
-func (m *BadgeAwardMutation) IDs(ctx context.Context) ([]uuid.UUID, error) {
-	switch {
-	case m.op.Is(OpUpdateOne | OpDeleteOne):
-		id, exists := m.ID()
-		if exists {
-			return []uuid.UUID{id}, nil
-		}
-		fallthrough
-	case m.op.Is(OpUpdate | OpDelete):
-		return m.Client().BadgeAward.Query().Where(m.predicates...).IDs(ctx)
-	default:
-		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
-	}
-}
-
-// SetShopperID sets the "shopper_id" field.
-func (m *BadgeAwardMutation) SetShopperID(u uuid.UUID) {
-	m.shopper_id = &u
-}
-
-// ShopperID returns the value of the "shopper_id" field in the mutation.
-func (m *BadgeAwardMutation) ShopperID() (r uuid.UUID, exists bool) {
-	v := m.shopper_id
-	if v == nil {
-		return
-	}
-	return *v, true
-}
-
-// OldShopperID returns the old "shopper_id" field's value of the BadgeAward entity.
-// If the BadgeAward object wasn't provided to the builder, the object is fetched from the database.
-// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
-func (m *BadgeAwardMutation) OldShopperID(ctx context.Context) (v uuid.UUID, err error) {
-	if !m.op.Is(OpUpdateOne) {
-		return v, errors.New("OldShopperID is only allowed on UpdateOne operations")
-	}
-	if m.id == nil || m.oldValue == nil {
-		return v, errors.New("OldShopperID requires an ID field in the mutation")
-	}
-	oldValue, err := m.oldValue(ctx)
-	if err != nil {
-		return v, fmt.Errorf("querying old value for OldShopperID: %w", err)
-	}
-	return oldValue.ShopperID, nil
-}
-
-// ResetShopperID resets all changes to the "shopper_id" field.
-func (m *BadgeAwardMutation) ResetShopperID() {
-	m.shopper_id = nil
-}
-
-// SetBadge sets the "badge" field.
-func (m *BadgeAwardMutation) SetBadge(s string) {
-	m.badge = &s
-}
-
-// Badge returns the value of the "badge" field in the mutation.
-func (m *BadgeAwardMutation) Badge() (r string, exists bool) {
-	v := m.badge
-	if v == nil {
-		return
-	}
-	return *v, true
-}
-
-// OldBadge returns the old "badge" field's value of the BadgeAward entity.
-// If the BadgeAward object wasn't provided to the builder, the object is fetched from the database.
-// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
-func (m *BadgeAwardMutation) OldBadge(ctx context.Context) (v string, err error) {
-	if !m.op.Is(OpUpdateOne) {
-		return v, errors.New("OldBadge is only allowed on UpdateOne operations")
-	}
-	if m.id == nil || m.oldValue == nil {
-		return v, errors.New("OldBadge requires an ID field in the mutation")
-	}
-	oldValue, err := m.oldValue(ctx)
-	if err != nil {
-		return v, fmt.Errorf("querying old value for OldBadge: %w", err)
-	}
-	return oldValue.Badge, nil
-}
-
-// ResetBadge resets all changes to the "badge" field.
-func (m *BadgeAwardMutation) ResetBadge() {
-	m.badge = nil
-}
-
-// SetPurchaseID sets the "purchase_id" field.
-func (m *BadgeAwardMutation) SetPurchaseID(u uuid.UUID) {
-	m.purchase = &u
-}
-
-// PurchaseID returns the value of the "purchase_id" field in the mutation.
-func (m *BadgeAwardMutation) PurchaseID() (r uuid.UUID, exists bool) {
-	v := m.purchase
-	if v == nil {
-		return
-	}
-	return *v, true
-}
-
-// OldPurchaseID returns the old "purchase_id" field's value of the BadgeAward entity.
-// If the BadgeAward object wasn't provided to the builder, the object is fetched from the database.
-// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
-func (m *BadgeAwardMutation) OldPurchaseID(ctx context.Context) (v uuid.UUID, err error) {
-	if !m.op.Is(OpUpdateOne) {
-		return v, errors.New("OldPurchaseID is only allowed on UpdateOne operations")
-	}
-	if m.id == nil || m.oldValue == nil {
-		return v, errors.New("OldPurchaseID requires an ID field in the mutation")
-	}
-	oldValue, err := m.oldValue(ctx)
-	if err != nil {
-		return v, fmt.Errorf("querying old value for OldPurchaseID: %w", err)
-	}
-	return oldValue.PurchaseID, nil
-}
-
-// ResetPurchaseID resets all changes to the "purchase_id" field.
-func (m *BadgeAwardMutation) ResetPurchaseID() {
-	m.purchase = nil
-}
-
-// SetAwardedAt sets the "awarded_at" field.
-func (m *BadgeAwardMutation) SetAwardedAt(t time.Time) {
-	m.awarded_at = &t
-}
-
-// AwardedAt returns the value of the "awarded_at" field in the mutation.
-func (m *BadgeAwardMutation) AwardedAt() (r time.Time, exists bool) {
-	v := m.awarded_at
-	if v == nil {
-		return
-	}
-	return *v, true
-}
-
-// OldAwardedAt returns the old "awarded_at" field's value of the BadgeAward entity.
-// If the BadgeAward object wasn't provided to the builder, the object is fetched from the database.
-// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
-func (m *BadgeAwardMutation) OldAwardedAt(ctx context.Context) (v time.Time, err error) {
-	if !m.op.Is(OpUpdateOne) {
-		return v, errors.New("OldAwardedAt is only allowed on UpdateOne operations")
-	}
-	if m.id == nil || m.oldValue == nil {
-		return v, errors.New("OldAwardedAt requires an ID field in the mutation")
-	}
-	oldValue, err := m.oldValue(ctx)
-	if err != nil {
-		return v, fmt.Errorf("querying old value for OldAwardedAt: %w", err)
-	}
-	return oldValue.AwardedAt, nil
-}
-
-// ResetAwardedAt resets all changes to the "awarded_at" field.
-func (m *BadgeAwardMutation) ResetAwardedAt() {
-	m.awarded_at = nil
-}
-
-// ClearPurchase clears the "purchase" edge to the Purchase entity.
-func (m *BadgeAwardMutation) ClearPurchase() {
-	m.clearedpurchase = true
-	m.clearedFields[badgeaward.FieldPurchaseID] = struct{}{}
-}
-
-// PurchaseCleared reports if the "purchase" edge to the Purchase entity was cleared.
-func (m *BadgeAwardMutation) PurchaseCleared() bool {
-	return m.clearedpurchase
-}
-
-// PurchaseIDs returns the "purchase" edge IDs in the mutation.
-// Note that IDs always returns len(IDs) <= 1 for unique edges, and you should use
-// PurchaseID instead. It exists only for internal usage by the builders.
-func (m *BadgeAwardMutation) PurchaseIDs() (ids []uuid.UUID) {
-	if id := m.purchase; id != nil {
-		ids = append(ids, *id)
-	}
-	return
-}
-
-// ResetPurchase resets all changes to the "purchase" edge.
-func (m *BadgeAwardMutation) ResetPurchase() {
-	m.purchase = nil
-	m.clearedpurchase = false
-}
-
-// Where appends a list predicates to the BadgeAwardMutation builder.
-func (m *BadgeAwardMutation) Where(ps ...predicate.BadgeAward) {
-	m.predicates = append(m.predicates, ps...)
-}
-
-// WhereP appends storage-level predicates to the BadgeAwardMutation builder. Using this method,
-// users can use type-assertion to append predicates that do not depend on any generated package.
-func (m *BadgeAwardMutation) WhereP(ps ...func(*sql.Selector)) {
-	p := make([]predicate.BadgeAward, len(ps))
-	for i := range ps {
-		p[i] = ps[i]
-	}
-	m.Where(p...)
-}
-
-// Op returns the operation name.
-func (m *BadgeAwardMutation) Op() Op {
-	return m.op
-}
-
-// SetOp allows setting the mutation operation.
-func (m *BadgeAwardMutation) SetOp(op Op) {
-	m.op = op
-}
-
-// Type returns the node type of this mutation (BadgeAward).
-func (m *BadgeAwardMutation) Type() string {
-	return m.typ
-}
-
-// Fields returns all fields that were changed during this mutation. Note that in
-// order to get all numeric fields that were incremented/decremented, call
-// AddedFields().
-func (m *BadgeAwardMutation) Fields() []string {
-	fields := make([]string, 0, 4)
-	if m.shopper_id != nil {
-		fields = append(fields, badgeaward.FieldShopperID)
-	}
-	if m.badge != nil {
-		fields = append(fields, badgeaward.FieldBadge)
-	}
-	if m.purchase != nil {
-		fields = append(fields, badgeaward.FieldPurchaseID)
-	}
-	if m.awarded_at != nil {
-		fields = append(fields, badgeaward.FieldAwardedAt)
-	}
-	return fields
-}
-
-// Field returns the value of a field with the given name. The second boolean
-// return value indicates that this field was not set, or was not defined in the
-// schema.
-func (m *BadgeAwardMutation) Field(name string) (ent.Value, bool) {
-	switch name {
-	case badgeaward.FieldShopperID:
-		return m.ShopperID()
-	case badgeaward.FieldBadge:
-		return m.Badge()
-	case badgeaward.FieldPurchaseID:
-		return m.PurchaseID()
-	case badgeaward.FieldAwardedAt:
-		return m.AwardedAt()
-	}
-	return nil, false
-}
-
-// OldField returns the old value of the field from the database. An error is
-// returned if the mutation operation is not UpdateOne, or the query to the
-// database failed.
-func (m *BadgeAwardMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
-	switch name {
-	case badgeaward.FieldShopperID:
-		return m.OldShopperID(ctx)
-	case badgeaward.FieldBadge:
-		return m.OldBadge(ctx)
-	case badgeaward.FieldPurchaseID:
-		return m.OldPurchaseID(ctx)
-	case badgeaward.FieldAwardedAt:
-		return m.OldAwardedAt(ctx)
-	}
-	return nil, fmt.Errorf("unknown BadgeAward field %s", name)
-}
-
-// SetField sets the value of a field with the given name. It returns an error if
-// the field is not defined in the schema, or if the type mismatched the field
-// type.
-func (m *BadgeAwardMutation) SetField(name string, value ent.Value) error {
-	switch name {
-	case badgeaward.FieldShopperID:
-		v, ok := value.(uuid.UUID)
-		if !ok {
-			return fmt.Errorf("unexpected type %T for field %s", value, name)
-		}
-		m.SetShopperID(v)
-		return nil
-	case badgeaward.FieldBadge:
-		v, ok := value.(string)
-		if !ok {
-			return fmt.Errorf("unexpected type %T for field %s", value, name)
-		}
-		m.SetBadge(v)
-		return nil
-	case badgeaward.FieldPurchaseID:
-		v, ok := value.(uuid.UUID)
-		if !ok {
-			return fmt.Errorf("unexpected type %T for field %s", value, name)
-		}
-		m.SetPurchaseID(v)
-		return nil
-	case badgeaward.FieldAwardedAt:
-		v, ok := value.(time.Time)
-		if !ok {
-			return fmt.Errorf("unexpected type %T for field %s", value, name)
-		}
-		m.SetAwardedAt(v)
-		return nil
-	}
-	return fmt.Errorf("unknown BadgeAward field %s", name)
-}
-
-// AddedFields returns all numeric fields that were incremented/decremented during
-// this mutation.
-func (m *BadgeAwardMutation) AddedFields() []string {
-	return nil
-}
-
-// AddedField returns the numeric value that was incremented/decremented on a field
-// with the given name. The second boolean return value indicates that this field
-// was not set, or was not defined in the schema.
-func (m *BadgeAwardMutation) AddedField(name string) (ent.Value, bool) {
-	return nil, false
-}
-
-// AddField adds the value to the field with the given name. It returns an error if
-// the field is not defined in the schema, or if the type mismatched the field
-// type.
-func (m *BadgeAwardMutation) AddField(name string, value ent.Value) error {
-	switch name {
-	}
-	return fmt.Errorf("unknown BadgeAward numeric field %s", name)
-}
-
-// ClearedFields returns all nullable fields that were cleared during this
-// mutation.
-func (m *BadgeAwardMutation) ClearedFields() []string {
-	return nil
-}
-
-// FieldCleared returns a boolean indicating if a field with the given name was
-// cleared in this mutation.
-func (m *BadgeAwardMutation) FieldCleared(name string) bool {
-	_, ok := m.clearedFields[name]
-	return ok
-}
-
-// ClearField clears the value of the field with the given name. It returns an
-// error if the field is not defined in the schema.
-func (m *BadgeAwardMutation) ClearField(name string) error {
-	return fmt.Errorf("unknown BadgeAward nullable field %s", name)
-}
-
-// ResetField resets all changes in the mutation for the field with the given name.
-// It returns an error if the field is not defined in the schema.
-func (m *BadgeAwardMutation) ResetField(name string) error {
-	switch name {
-	case badgeaward.FieldShopperID:
-		m.ResetShopperID()
-		return nil
-	case badgeaward.FieldBadge:
-		m.ResetBadge()
-		return nil
-	case badgeaward.FieldPurchaseID:
-		m.ResetPurchaseID()
-		return nil
-	case badgeaward.FieldAwardedAt:
-		m.ResetAwardedAt()
-		return nil
-	}
-	return fmt.Errorf("unknown BadgeAward field %s", name)
-}
-
-// AddedEdges returns all edge names that were set/added in this mutation.
-func (m *BadgeAwardMutation) AddedEdges() []string {
-	edges := make([]string, 0, 1)
-	if m.purchase != nil {
-		edges = append(edges, badgeaward.EdgePurchase)
-	}
-	return edges
-}
-
-// AddedIDs returns all IDs (to other nodes) that were added for the given edge
-// name in this mutation.
-func (m *BadgeAwardMutation) AddedIDs(name string) []ent.Value {
-	switch name {
-	case badgeaward.EdgePurchase:
-		if id := m.purchase; id != nil {
-			return []ent.Value{*id}
-		}
-	}
-	return nil
-}
-
-// RemovedEdges returns all edge names that were removed in this mutation.
-func (m *BadgeAwardMutation) RemovedEdges() []string {
-	edges := make([]string, 0, 1)
-	return edges
-}
-
-// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
-// the given name in this mutation.
-func (m *BadgeAwardMutation) RemovedIDs(name string) []ent.Value {
-	return nil
-}
-
-// ClearedEdges returns all edge names that were cleared in this mutation.
-func (m *BadgeAwardMutation) ClearedEdges() []string {
-	edges := make([]string, 0, 1)
-	if m.clearedpurchase {
-		edges = append(edges, badgeaward.EdgePurchase)
-	}
-	return edges
-}
-
-// EdgeCleared returns a boolean which indicates if the edge with the given name
-// was cleared in this mutation.
-func (m *BadgeAwardMutation) EdgeCleared(name string) bool {
-	switch name {
-	case badgeaward.EdgePurchase:
-		return m.clearedpurchase
-	}
-	return false
-}
-
-// ClearEdge clears the value of the edge with the given name. It returns an error
-// if that edge is not defined in the schema.
-func (m *BadgeAwardMutation) ClearEdge(name string) error {
-	switch name {
-	case badgeaward.EdgePurchase:
-		m.ClearPurchase()
-		return nil
-	}
-	return fmt.Errorf("unknown BadgeAward unique edge %s", name)
-}
-
-// ResetEdge resets all changes to the edge with the given name in this mutation.
-// It returns an error if the edge is not defined in the schema.
-func (m *BadgeAwardMutation) ResetEdge(name string) error {
-	switch name {
-	case badgeaward.EdgePurchase:
-		m.ResetPurchase()
-		return nil
-	}
-	return fmt.Errorf("unknown BadgeAward edge %s", name)
 }
 
 // BundleMutation represents an operation that mutates the Bundle nodes in the graph.
@@ -9088,6 +9409,623 @@ func (m *IdempotencyKeyMutation) ResetEdge(name string) error {
 	return fmt.Errorf("unknown IdempotencyKey edge %s", name)
 }
 
+// LeaderboardScoreMutation represents an operation that mutates the LeaderboardScore nodes in the graph.
+type LeaderboardScoreMutation struct {
+	config
+	op            Op
+	typ           string
+	id            *uuid.UUID
+	rule_id       *uuid.UUID
+	period        *int64
+	addperiod     *int64
+	shopper_id    *uuid.UUID
+	score         *int64
+	addscore      *int64
+	reached_at    *time.Time
+	clearedFields map[string]struct{}
+	done          bool
+	oldValue      func(context.Context) (*LeaderboardScore, error)
+	predicates    []predicate.LeaderboardScore
+}
+
+var _ ent.Mutation = (*LeaderboardScoreMutation)(nil)
+
+// leaderboardscoreOption allows management of the mutation configuration using functional options.
+type leaderboardscoreOption func(*LeaderboardScoreMutation)
+
+// newLeaderboardScoreMutation creates new mutation for the LeaderboardScore entity.
+func newLeaderboardScoreMutation(c config, op Op, opts ...leaderboardscoreOption) *LeaderboardScoreMutation {
+	m := &LeaderboardScoreMutation{
+		config:        c,
+		op:            op,
+		typ:           TypeLeaderboardScore,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withLeaderboardScoreID sets the ID field of the mutation.
+func withLeaderboardScoreID(id uuid.UUID) leaderboardscoreOption {
+	return func(m *LeaderboardScoreMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *LeaderboardScore
+		)
+		m.oldValue = func(ctx context.Context) (*LeaderboardScore, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().LeaderboardScore.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withLeaderboardScore sets the old LeaderboardScore of the mutation.
+func withLeaderboardScore(node *LeaderboardScore) leaderboardscoreOption {
+	return func(m *LeaderboardScoreMutation) {
+		m.oldValue = func(context.Context) (*LeaderboardScore, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m LeaderboardScoreMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m LeaderboardScoreMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("ent: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// SetID sets the value of the id field. Note that this
+// operation is only accepted on creation of LeaderboardScore entities.
+func (m *LeaderboardScoreMutation) SetID(id uuid.UUID) {
+	m.id = &id
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *LeaderboardScoreMutation) ID() (id uuid.UUID, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *LeaderboardScoreMutation) IDs(ctx context.Context) ([]uuid.UUID, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []uuid.UUID{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().LeaderboardScore.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetRuleID sets the "rule_id" field.
+func (m *LeaderboardScoreMutation) SetRuleID(u uuid.UUID) {
+	m.rule_id = &u
+}
+
+// RuleID returns the value of the "rule_id" field in the mutation.
+func (m *LeaderboardScoreMutation) RuleID() (r uuid.UUID, exists bool) {
+	v := m.rule_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldRuleID returns the old "rule_id" field's value of the LeaderboardScore entity.
+// If the LeaderboardScore object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *LeaderboardScoreMutation) OldRuleID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldRuleID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldRuleID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldRuleID: %w", err)
+	}
+	return oldValue.RuleID, nil
+}
+
+// ResetRuleID resets all changes to the "rule_id" field.
+func (m *LeaderboardScoreMutation) ResetRuleID() {
+	m.rule_id = nil
+}
+
+// SetPeriod sets the "period" field.
+func (m *LeaderboardScoreMutation) SetPeriod(i int64) {
+	m.period = &i
+	m.addperiod = nil
+}
+
+// Period returns the value of the "period" field in the mutation.
+func (m *LeaderboardScoreMutation) Period() (r int64, exists bool) {
+	v := m.period
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldPeriod returns the old "period" field's value of the LeaderboardScore entity.
+// If the LeaderboardScore object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *LeaderboardScoreMutation) OldPeriod(ctx context.Context) (v int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldPeriod is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldPeriod requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldPeriod: %w", err)
+	}
+	return oldValue.Period, nil
+}
+
+// AddPeriod adds i to the "period" field.
+func (m *LeaderboardScoreMutation) AddPeriod(i int64) {
+	if m.addperiod != nil {
+		*m.addperiod += i
+	} else {
+		m.addperiod = &i
+	}
+}
+
+// AddedPeriod returns the value that was added to the "period" field in this mutation.
+func (m *LeaderboardScoreMutation) AddedPeriod() (r int64, exists bool) {
+	v := m.addperiod
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetPeriod resets all changes to the "period" field.
+func (m *LeaderboardScoreMutation) ResetPeriod() {
+	m.period = nil
+	m.addperiod = nil
+}
+
+// SetShopperID sets the "shopper_id" field.
+func (m *LeaderboardScoreMutation) SetShopperID(u uuid.UUID) {
+	m.shopper_id = &u
+}
+
+// ShopperID returns the value of the "shopper_id" field in the mutation.
+func (m *LeaderboardScoreMutation) ShopperID() (r uuid.UUID, exists bool) {
+	v := m.shopper_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldShopperID returns the old "shopper_id" field's value of the LeaderboardScore entity.
+// If the LeaderboardScore object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *LeaderboardScoreMutation) OldShopperID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldShopperID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldShopperID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldShopperID: %w", err)
+	}
+	return oldValue.ShopperID, nil
+}
+
+// ResetShopperID resets all changes to the "shopper_id" field.
+func (m *LeaderboardScoreMutation) ResetShopperID() {
+	m.shopper_id = nil
+}
+
+// SetScore sets the "score" field.
+func (m *LeaderboardScoreMutation) SetScore(i int64) {
+	m.score = &i
+	m.addscore = nil
+}
+
+// Score returns the value of the "score" field in the mutation.
+func (m *LeaderboardScoreMutation) Score() (r int64, exists bool) {
+	v := m.score
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldScore returns the old "score" field's value of the LeaderboardScore entity.
+// If the LeaderboardScore object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *LeaderboardScoreMutation) OldScore(ctx context.Context) (v int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldScore is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldScore requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldScore: %w", err)
+	}
+	return oldValue.Score, nil
+}
+
+// AddScore adds i to the "score" field.
+func (m *LeaderboardScoreMutation) AddScore(i int64) {
+	if m.addscore != nil {
+		*m.addscore += i
+	} else {
+		m.addscore = &i
+	}
+}
+
+// AddedScore returns the value that was added to the "score" field in this mutation.
+func (m *LeaderboardScoreMutation) AddedScore() (r int64, exists bool) {
+	v := m.addscore
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetScore resets all changes to the "score" field.
+func (m *LeaderboardScoreMutation) ResetScore() {
+	m.score = nil
+	m.addscore = nil
+}
+
+// SetReachedAt sets the "reached_at" field.
+func (m *LeaderboardScoreMutation) SetReachedAt(t time.Time) {
+	m.reached_at = &t
+}
+
+// ReachedAt returns the value of the "reached_at" field in the mutation.
+func (m *LeaderboardScoreMutation) ReachedAt() (r time.Time, exists bool) {
+	v := m.reached_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldReachedAt returns the old "reached_at" field's value of the LeaderboardScore entity.
+// If the LeaderboardScore object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *LeaderboardScoreMutation) OldReachedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldReachedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldReachedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldReachedAt: %w", err)
+	}
+	return oldValue.ReachedAt, nil
+}
+
+// ResetReachedAt resets all changes to the "reached_at" field.
+func (m *LeaderboardScoreMutation) ResetReachedAt() {
+	m.reached_at = nil
+}
+
+// Where appends a list predicates to the LeaderboardScoreMutation builder.
+func (m *LeaderboardScoreMutation) Where(ps ...predicate.LeaderboardScore) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the LeaderboardScoreMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *LeaderboardScoreMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.LeaderboardScore, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *LeaderboardScoreMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *LeaderboardScoreMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (LeaderboardScore).
+func (m *LeaderboardScoreMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *LeaderboardScoreMutation) Fields() []string {
+	fields := make([]string, 0, 5)
+	if m.rule_id != nil {
+		fields = append(fields, leaderboardscore.FieldRuleID)
+	}
+	if m.period != nil {
+		fields = append(fields, leaderboardscore.FieldPeriod)
+	}
+	if m.shopper_id != nil {
+		fields = append(fields, leaderboardscore.FieldShopperID)
+	}
+	if m.score != nil {
+		fields = append(fields, leaderboardscore.FieldScore)
+	}
+	if m.reached_at != nil {
+		fields = append(fields, leaderboardscore.FieldReachedAt)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *LeaderboardScoreMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case leaderboardscore.FieldRuleID:
+		return m.RuleID()
+	case leaderboardscore.FieldPeriod:
+		return m.Period()
+	case leaderboardscore.FieldShopperID:
+		return m.ShopperID()
+	case leaderboardscore.FieldScore:
+		return m.Score()
+	case leaderboardscore.FieldReachedAt:
+		return m.ReachedAt()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *LeaderboardScoreMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case leaderboardscore.FieldRuleID:
+		return m.OldRuleID(ctx)
+	case leaderboardscore.FieldPeriod:
+		return m.OldPeriod(ctx)
+	case leaderboardscore.FieldShopperID:
+		return m.OldShopperID(ctx)
+	case leaderboardscore.FieldScore:
+		return m.OldScore(ctx)
+	case leaderboardscore.FieldReachedAt:
+		return m.OldReachedAt(ctx)
+	}
+	return nil, fmt.Errorf("unknown LeaderboardScore field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *LeaderboardScoreMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case leaderboardscore.FieldRuleID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetRuleID(v)
+		return nil
+	case leaderboardscore.FieldPeriod:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetPeriod(v)
+		return nil
+	case leaderboardscore.FieldShopperID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetShopperID(v)
+		return nil
+	case leaderboardscore.FieldScore:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetScore(v)
+		return nil
+	case leaderboardscore.FieldReachedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetReachedAt(v)
+		return nil
+	}
+	return fmt.Errorf("unknown LeaderboardScore field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *LeaderboardScoreMutation) AddedFields() []string {
+	var fields []string
+	if m.addperiod != nil {
+		fields = append(fields, leaderboardscore.FieldPeriod)
+	}
+	if m.addscore != nil {
+		fields = append(fields, leaderboardscore.FieldScore)
+	}
+	return fields
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *LeaderboardScoreMutation) AddedField(name string) (ent.Value, bool) {
+	switch name {
+	case leaderboardscore.FieldPeriod:
+		return m.AddedPeriod()
+	case leaderboardscore.FieldScore:
+		return m.AddedScore()
+	}
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *LeaderboardScoreMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	case leaderboardscore.FieldPeriod:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddPeriod(v)
+		return nil
+	case leaderboardscore.FieldScore:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddScore(v)
+		return nil
+	}
+	return fmt.Errorf("unknown LeaderboardScore numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *LeaderboardScoreMutation) ClearedFields() []string {
+	return nil
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *LeaderboardScoreMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *LeaderboardScoreMutation) ClearField(name string) error {
+	return fmt.Errorf("unknown LeaderboardScore nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *LeaderboardScoreMutation) ResetField(name string) error {
+	switch name {
+	case leaderboardscore.FieldRuleID:
+		m.ResetRuleID()
+		return nil
+	case leaderboardscore.FieldPeriod:
+		m.ResetPeriod()
+		return nil
+	case leaderboardscore.FieldShopperID:
+		m.ResetShopperID()
+		return nil
+	case leaderboardscore.FieldScore:
+		m.ResetScore()
+		return nil
+	case leaderboardscore.FieldReachedAt:
+		m.ResetReachedAt()
+		return nil
+	}
+	return fmt.Errorf("unknown LeaderboardScore field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *LeaderboardScoreMutation) AddedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *LeaderboardScoreMutation) AddedIDs(name string) []ent.Value {
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *LeaderboardScoreMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *LeaderboardScoreMutation) RemovedIDs(name string) []ent.Value {
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *LeaderboardScoreMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *LeaderboardScoreMutation) EdgeCleared(name string) bool {
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *LeaderboardScoreMutation) ClearEdge(name string) error {
+	return fmt.Errorf("unknown LeaderboardScore unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *LeaderboardScoreMutation) ResetEdge(name string) error {
+	return fmt.Errorf("unknown LeaderboardScore edge %s", name)
+}
+
 // LineAdjustmentMutation represents an operation that mutates the LineAdjustment nodes in the graph.
 type LineAdjustmentMutation struct {
 	config
@@ -15071,9 +16009,12 @@ type PurchaseMutation struct {
 	entitlements        map[uuid.UUID]struct{}
 	removedentitlements map[uuid.UUID]struct{}
 	clearedentitlements bool
-	badges              map[uuid.UUID]struct{}
-	removedbadges       map[uuid.UUID]struct{}
-	clearedbadges       bool
+	achievements        map[uuid.UUID]struct{}
+	removedachievements map[uuid.UUID]struct{}
+	clearedachievements bool
+	refunds             map[uuid.UUID]struct{}
+	removedrefunds      map[uuid.UUID]struct{}
+	clearedrefunds      bool
 	done                bool
 	oldValue            func(context.Context) (*Purchase, error)
 	predicates          []predicate.Purchase
@@ -15686,58 +16627,112 @@ func (m *PurchaseMutation) ResetEntitlements() {
 	m.removedentitlements = nil
 }
 
-// AddBadgeIDs adds the "badges" edge to the BadgeAward entity by ids.
-func (m *PurchaseMutation) AddBadgeIDs(ids ...uuid.UUID) {
-	if m.badges == nil {
-		m.badges = make(map[uuid.UUID]struct{})
+// AddAchievementIDs adds the "achievements" edge to the Achievement entity by ids.
+func (m *PurchaseMutation) AddAchievementIDs(ids ...uuid.UUID) {
+	if m.achievements == nil {
+		m.achievements = make(map[uuid.UUID]struct{})
 	}
 	for i := range ids {
-		m.badges[ids[i]] = struct{}{}
+		m.achievements[ids[i]] = struct{}{}
 	}
 }
 
-// ClearBadges clears the "badges" edge to the BadgeAward entity.
-func (m *PurchaseMutation) ClearBadges() {
-	m.clearedbadges = true
+// ClearAchievements clears the "achievements" edge to the Achievement entity.
+func (m *PurchaseMutation) ClearAchievements() {
+	m.clearedachievements = true
 }
 
-// BadgesCleared reports if the "badges" edge to the BadgeAward entity was cleared.
-func (m *PurchaseMutation) BadgesCleared() bool {
-	return m.clearedbadges
+// AchievementsCleared reports if the "achievements" edge to the Achievement entity was cleared.
+func (m *PurchaseMutation) AchievementsCleared() bool {
+	return m.clearedachievements
 }
 
-// RemoveBadgeIDs removes the "badges" edge to the BadgeAward entity by IDs.
-func (m *PurchaseMutation) RemoveBadgeIDs(ids ...uuid.UUID) {
-	if m.removedbadges == nil {
-		m.removedbadges = make(map[uuid.UUID]struct{})
+// RemoveAchievementIDs removes the "achievements" edge to the Achievement entity by IDs.
+func (m *PurchaseMutation) RemoveAchievementIDs(ids ...uuid.UUID) {
+	if m.removedachievements == nil {
+		m.removedachievements = make(map[uuid.UUID]struct{})
 	}
 	for i := range ids {
-		delete(m.badges, ids[i])
-		m.removedbadges[ids[i]] = struct{}{}
+		delete(m.achievements, ids[i])
+		m.removedachievements[ids[i]] = struct{}{}
 	}
 }
 
-// RemovedBadges returns the removed IDs of the "badges" edge to the BadgeAward entity.
-func (m *PurchaseMutation) RemovedBadgesIDs() (ids []uuid.UUID) {
-	for id := range m.removedbadges {
+// RemovedAchievements returns the removed IDs of the "achievements" edge to the Achievement entity.
+func (m *PurchaseMutation) RemovedAchievementsIDs() (ids []uuid.UUID) {
+	for id := range m.removedachievements {
 		ids = append(ids, id)
 	}
 	return
 }
 
-// BadgesIDs returns the "badges" edge IDs in the mutation.
-func (m *PurchaseMutation) BadgesIDs() (ids []uuid.UUID) {
-	for id := range m.badges {
+// AchievementsIDs returns the "achievements" edge IDs in the mutation.
+func (m *PurchaseMutation) AchievementsIDs() (ids []uuid.UUID) {
+	for id := range m.achievements {
 		ids = append(ids, id)
 	}
 	return
 }
 
-// ResetBadges resets all changes to the "badges" edge.
-func (m *PurchaseMutation) ResetBadges() {
-	m.badges = nil
-	m.clearedbadges = false
-	m.removedbadges = nil
+// ResetAchievements resets all changes to the "achievements" edge.
+func (m *PurchaseMutation) ResetAchievements() {
+	m.achievements = nil
+	m.clearedachievements = false
+	m.removedachievements = nil
+}
+
+// AddRefundIDs adds the "refunds" edge to the Refund entity by ids.
+func (m *PurchaseMutation) AddRefundIDs(ids ...uuid.UUID) {
+	if m.refunds == nil {
+		m.refunds = make(map[uuid.UUID]struct{})
+	}
+	for i := range ids {
+		m.refunds[ids[i]] = struct{}{}
+	}
+}
+
+// ClearRefunds clears the "refunds" edge to the Refund entity.
+func (m *PurchaseMutation) ClearRefunds() {
+	m.clearedrefunds = true
+}
+
+// RefundsCleared reports if the "refunds" edge to the Refund entity was cleared.
+func (m *PurchaseMutation) RefundsCleared() bool {
+	return m.clearedrefunds
+}
+
+// RemoveRefundIDs removes the "refunds" edge to the Refund entity by IDs.
+func (m *PurchaseMutation) RemoveRefundIDs(ids ...uuid.UUID) {
+	if m.removedrefunds == nil {
+		m.removedrefunds = make(map[uuid.UUID]struct{})
+	}
+	for i := range ids {
+		delete(m.refunds, ids[i])
+		m.removedrefunds[ids[i]] = struct{}{}
+	}
+}
+
+// RemovedRefunds returns the removed IDs of the "refunds" edge to the Refund entity.
+func (m *PurchaseMutation) RemovedRefundsIDs() (ids []uuid.UUID) {
+	for id := range m.removedrefunds {
+		ids = append(ids, id)
+	}
+	return
+}
+
+// RefundsIDs returns the "refunds" edge IDs in the mutation.
+func (m *PurchaseMutation) RefundsIDs() (ids []uuid.UUID) {
+	for id := range m.refunds {
+		ids = append(ids, id)
+	}
+	return
+}
+
+// ResetRefunds resets all changes to the "refunds" edge.
+func (m *PurchaseMutation) ResetRefunds() {
+	m.refunds = nil
+	m.clearedrefunds = false
+	m.removedrefunds = nil
 }
 
 // Where appends a list predicates to the PurchaseMutation builder.
@@ -16043,7 +17038,7 @@ func (m *PurchaseMutation) ResetField(name string) error {
 
 // AddedEdges returns all edge names that were set/added in this mutation.
 func (m *PurchaseMutation) AddedEdges() []string {
-	edges := make([]string, 0, 4)
+	edges := make([]string, 0, 5)
 	if m.shopper != nil {
 		edges = append(edges, purchase.EdgeShopper)
 	}
@@ -16053,8 +17048,11 @@ func (m *PurchaseMutation) AddedEdges() []string {
 	if m.entitlements != nil {
 		edges = append(edges, purchase.EdgeEntitlements)
 	}
-	if m.badges != nil {
-		edges = append(edges, purchase.EdgeBadges)
+	if m.achievements != nil {
+		edges = append(edges, purchase.EdgeAchievements)
+	}
+	if m.refunds != nil {
+		edges = append(edges, purchase.EdgeRefunds)
 	}
 	return edges
 }
@@ -16079,9 +17077,15 @@ func (m *PurchaseMutation) AddedIDs(name string) []ent.Value {
 			ids = append(ids, id)
 		}
 		return ids
-	case purchase.EdgeBadges:
-		ids := make([]ent.Value, 0, len(m.badges))
-		for id := range m.badges {
+	case purchase.EdgeAchievements:
+		ids := make([]ent.Value, 0, len(m.achievements))
+		for id := range m.achievements {
+			ids = append(ids, id)
+		}
+		return ids
+	case purchase.EdgeRefunds:
+		ids := make([]ent.Value, 0, len(m.refunds))
+		for id := range m.refunds {
 			ids = append(ids, id)
 		}
 		return ids
@@ -16091,15 +17095,18 @@ func (m *PurchaseMutation) AddedIDs(name string) []ent.Value {
 
 // RemovedEdges returns all edge names that were removed in this mutation.
 func (m *PurchaseMutation) RemovedEdges() []string {
-	edges := make([]string, 0, 4)
+	edges := make([]string, 0, 5)
 	if m.removedlines != nil {
 		edges = append(edges, purchase.EdgeLines)
 	}
 	if m.removedentitlements != nil {
 		edges = append(edges, purchase.EdgeEntitlements)
 	}
-	if m.removedbadges != nil {
-		edges = append(edges, purchase.EdgeBadges)
+	if m.removedachievements != nil {
+		edges = append(edges, purchase.EdgeAchievements)
+	}
+	if m.removedrefunds != nil {
+		edges = append(edges, purchase.EdgeRefunds)
 	}
 	return edges
 }
@@ -16120,9 +17127,15 @@ func (m *PurchaseMutation) RemovedIDs(name string) []ent.Value {
 			ids = append(ids, id)
 		}
 		return ids
-	case purchase.EdgeBadges:
-		ids := make([]ent.Value, 0, len(m.removedbadges))
-		for id := range m.removedbadges {
+	case purchase.EdgeAchievements:
+		ids := make([]ent.Value, 0, len(m.removedachievements))
+		for id := range m.removedachievements {
+			ids = append(ids, id)
+		}
+		return ids
+	case purchase.EdgeRefunds:
+		ids := make([]ent.Value, 0, len(m.removedrefunds))
+		for id := range m.removedrefunds {
 			ids = append(ids, id)
 		}
 		return ids
@@ -16132,7 +17145,7 @@ func (m *PurchaseMutation) RemovedIDs(name string) []ent.Value {
 
 // ClearedEdges returns all edge names that were cleared in this mutation.
 func (m *PurchaseMutation) ClearedEdges() []string {
-	edges := make([]string, 0, 4)
+	edges := make([]string, 0, 5)
 	if m.clearedshopper {
 		edges = append(edges, purchase.EdgeShopper)
 	}
@@ -16142,8 +17155,11 @@ func (m *PurchaseMutation) ClearedEdges() []string {
 	if m.clearedentitlements {
 		edges = append(edges, purchase.EdgeEntitlements)
 	}
-	if m.clearedbadges {
-		edges = append(edges, purchase.EdgeBadges)
+	if m.clearedachievements {
+		edges = append(edges, purchase.EdgeAchievements)
+	}
+	if m.clearedrefunds {
+		edges = append(edges, purchase.EdgeRefunds)
 	}
 	return edges
 }
@@ -16158,8 +17174,10 @@ func (m *PurchaseMutation) EdgeCleared(name string) bool {
 		return m.clearedlines
 	case purchase.EdgeEntitlements:
 		return m.clearedentitlements
-	case purchase.EdgeBadges:
-		return m.clearedbadges
+	case purchase.EdgeAchievements:
+		return m.clearedachievements
+	case purchase.EdgeRefunds:
+		return m.clearedrefunds
 	}
 	return false
 }
@@ -16188,8 +17206,11 @@ func (m *PurchaseMutation) ResetEdge(name string) error {
 	case purchase.EdgeEntitlements:
 		m.ResetEntitlements()
 		return nil
-	case purchase.EdgeBadges:
-		m.ResetBadges()
+	case purchase.EdgeAchievements:
+		m.ResetAchievements()
+		return nil
+	case purchase.EdgeRefunds:
+		m.ResetRefunds()
 		return nil
 	}
 	return fmt.Errorf("unknown Purchase edge %s", name)
@@ -16225,6 +17246,9 @@ type PurchaseLineMutation struct {
 	adjustments        map[uuid.UUID]struct{}
 	removedadjustments map[uuid.UUID]struct{}
 	clearedadjustments bool
+	refunds            map[uuid.UUID]struct{}
+	removedrefunds     map[uuid.UUID]struct{}
+	clearedrefunds     bool
 	done               bool
 	oldValue           func(context.Context) (*PurchaseLine, error)
 	predicates         []predicate.PurchaseLine
@@ -17029,6 +18053,60 @@ func (m *PurchaseLineMutation) ResetAdjustments() {
 	m.removedadjustments = nil
 }
 
+// AddRefundIDs adds the "refunds" edge to the RefundLine entity by ids.
+func (m *PurchaseLineMutation) AddRefundIDs(ids ...uuid.UUID) {
+	if m.refunds == nil {
+		m.refunds = make(map[uuid.UUID]struct{})
+	}
+	for i := range ids {
+		m.refunds[ids[i]] = struct{}{}
+	}
+}
+
+// ClearRefunds clears the "refunds" edge to the RefundLine entity.
+func (m *PurchaseLineMutation) ClearRefunds() {
+	m.clearedrefunds = true
+}
+
+// RefundsCleared reports if the "refunds" edge to the RefundLine entity was cleared.
+func (m *PurchaseLineMutation) RefundsCleared() bool {
+	return m.clearedrefunds
+}
+
+// RemoveRefundIDs removes the "refunds" edge to the RefundLine entity by IDs.
+func (m *PurchaseLineMutation) RemoveRefundIDs(ids ...uuid.UUID) {
+	if m.removedrefunds == nil {
+		m.removedrefunds = make(map[uuid.UUID]struct{})
+	}
+	for i := range ids {
+		delete(m.refunds, ids[i])
+		m.removedrefunds[ids[i]] = struct{}{}
+	}
+}
+
+// RemovedRefunds returns the removed IDs of the "refunds" edge to the RefundLine entity.
+func (m *PurchaseLineMutation) RemovedRefundsIDs() (ids []uuid.UUID) {
+	for id := range m.removedrefunds {
+		ids = append(ids, id)
+	}
+	return
+}
+
+// RefundsIDs returns the "refunds" edge IDs in the mutation.
+func (m *PurchaseLineMutation) RefundsIDs() (ids []uuid.UUID) {
+	for id := range m.refunds {
+		ids = append(ids, id)
+	}
+	return
+}
+
+// ResetRefunds resets all changes to the "refunds" edge.
+func (m *PurchaseLineMutation) ResetRefunds() {
+	m.refunds = nil
+	m.clearedrefunds = false
+	m.removedrefunds = nil
+}
+
 // Where appends a list predicates to the PurchaseLineMutation builder.
 func (m *PurchaseLineMutation) Where(ps ...predicate.PurchaseLine) {
 	m.predicates = append(m.predicates, ps...)
@@ -17456,12 +18534,15 @@ func (m *PurchaseLineMutation) ResetField(name string) error {
 
 // AddedEdges returns all edge names that were set/added in this mutation.
 func (m *PurchaseLineMutation) AddedEdges() []string {
-	edges := make([]string, 0, 2)
+	edges := make([]string, 0, 3)
 	if m.purchase != nil {
 		edges = append(edges, purchaseline.EdgePurchase)
 	}
 	if m.adjustments != nil {
 		edges = append(edges, purchaseline.EdgeAdjustments)
+	}
+	if m.refunds != nil {
+		edges = append(edges, purchaseline.EdgeRefunds)
 	}
 	return edges
 }
@@ -17480,15 +18561,24 @@ func (m *PurchaseLineMutation) AddedIDs(name string) []ent.Value {
 			ids = append(ids, id)
 		}
 		return ids
+	case purchaseline.EdgeRefunds:
+		ids := make([]ent.Value, 0, len(m.refunds))
+		for id := range m.refunds {
+			ids = append(ids, id)
+		}
+		return ids
 	}
 	return nil
 }
 
 // RemovedEdges returns all edge names that were removed in this mutation.
 func (m *PurchaseLineMutation) RemovedEdges() []string {
-	edges := make([]string, 0, 2)
+	edges := make([]string, 0, 3)
 	if m.removedadjustments != nil {
 		edges = append(edges, purchaseline.EdgeAdjustments)
+	}
+	if m.removedrefunds != nil {
+		edges = append(edges, purchaseline.EdgeRefunds)
 	}
 	return edges
 }
@@ -17503,18 +18593,27 @@ func (m *PurchaseLineMutation) RemovedIDs(name string) []ent.Value {
 			ids = append(ids, id)
 		}
 		return ids
+	case purchaseline.EdgeRefunds:
+		ids := make([]ent.Value, 0, len(m.removedrefunds))
+		for id := range m.removedrefunds {
+			ids = append(ids, id)
+		}
+		return ids
 	}
 	return nil
 }
 
 // ClearedEdges returns all edge names that were cleared in this mutation.
 func (m *PurchaseLineMutation) ClearedEdges() []string {
-	edges := make([]string, 0, 2)
+	edges := make([]string, 0, 3)
 	if m.clearedpurchase {
 		edges = append(edges, purchaseline.EdgePurchase)
 	}
 	if m.clearedadjustments {
 		edges = append(edges, purchaseline.EdgeAdjustments)
+	}
+	if m.clearedrefunds {
+		edges = append(edges, purchaseline.EdgeRefunds)
 	}
 	return edges
 }
@@ -17527,6 +18626,8 @@ func (m *PurchaseLineMutation) EdgeCleared(name string) bool {
 		return m.clearedpurchase
 	case purchaseline.EdgeAdjustments:
 		return m.clearedadjustments
+	case purchaseline.EdgeRefunds:
+		return m.clearedrefunds
 	}
 	return false
 }
@@ -17552,8 +18653,5216 @@ func (m *PurchaseLineMutation) ResetEdge(name string) error {
 	case purchaseline.EdgeAdjustments:
 		m.ResetAdjustments()
 		return nil
+	case purchaseline.EdgeRefunds:
+		m.ResetRefunds()
+		return nil
 	}
 	return fmt.Errorf("unknown PurchaseLine edge %s", name)
+}
+
+// RefundMutation represents an operation that mutates the Refund nodes in the graph.
+type RefundMutation struct {
+	config
+	op                 Op
+	typ                string
+	id                 *uuid.UUID
+	shopper_id         *uuid.UUID
+	currency           *money.Code
+	total              *money.Amount
+	addtotal           *money.Amount
+	points_taken       *money.Amount
+	addpoints_taken    *money.Amount
+	points_returned    *money.Amount
+	addpoints_returned *money.Amount
+	reason             *string
+	actor              *string
+	created_at         *time.Time
+	clearedFields      map[string]struct{}
+	purchase           *uuid.UUID
+	clearedpurchase    bool
+	lines              map[uuid.UUID]struct{}
+	removedlines       map[uuid.UUID]struct{}
+	clearedlines       bool
+	done               bool
+	oldValue           func(context.Context) (*Refund, error)
+	predicates         []predicate.Refund
+}
+
+var _ ent.Mutation = (*RefundMutation)(nil)
+
+// refundOption allows management of the mutation configuration using functional options.
+type refundOption func(*RefundMutation)
+
+// newRefundMutation creates new mutation for the Refund entity.
+func newRefundMutation(c config, op Op, opts ...refundOption) *RefundMutation {
+	m := &RefundMutation{
+		config:        c,
+		op:            op,
+		typ:           TypeRefund,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withRefundID sets the ID field of the mutation.
+func withRefundID(id uuid.UUID) refundOption {
+	return func(m *RefundMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *Refund
+		)
+		m.oldValue = func(ctx context.Context) (*Refund, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().Refund.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withRefund sets the old Refund of the mutation.
+func withRefund(node *Refund) refundOption {
+	return func(m *RefundMutation) {
+		m.oldValue = func(context.Context) (*Refund, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m RefundMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m RefundMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("ent: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// SetID sets the value of the id field. Note that this
+// operation is only accepted on creation of Refund entities.
+func (m *RefundMutation) SetID(id uuid.UUID) {
+	m.id = &id
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *RefundMutation) ID() (id uuid.UUID, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *RefundMutation) IDs(ctx context.Context) ([]uuid.UUID, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []uuid.UUID{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().Refund.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetPurchaseID sets the "purchase_id" field.
+func (m *RefundMutation) SetPurchaseID(u uuid.UUID) {
+	m.purchase = &u
+}
+
+// PurchaseID returns the value of the "purchase_id" field in the mutation.
+func (m *RefundMutation) PurchaseID() (r uuid.UUID, exists bool) {
+	v := m.purchase
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldPurchaseID returns the old "purchase_id" field's value of the Refund entity.
+// If the Refund object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *RefundMutation) OldPurchaseID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldPurchaseID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldPurchaseID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldPurchaseID: %w", err)
+	}
+	return oldValue.PurchaseID, nil
+}
+
+// ResetPurchaseID resets all changes to the "purchase_id" field.
+func (m *RefundMutation) ResetPurchaseID() {
+	m.purchase = nil
+}
+
+// SetShopperID sets the "shopper_id" field.
+func (m *RefundMutation) SetShopperID(u uuid.UUID) {
+	m.shopper_id = &u
+}
+
+// ShopperID returns the value of the "shopper_id" field in the mutation.
+func (m *RefundMutation) ShopperID() (r uuid.UUID, exists bool) {
+	v := m.shopper_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldShopperID returns the old "shopper_id" field's value of the Refund entity.
+// If the Refund object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *RefundMutation) OldShopperID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldShopperID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldShopperID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldShopperID: %w", err)
+	}
+	return oldValue.ShopperID, nil
+}
+
+// ResetShopperID resets all changes to the "shopper_id" field.
+func (m *RefundMutation) ResetShopperID() {
+	m.shopper_id = nil
+}
+
+// SetCurrency sets the "currency" field.
+func (m *RefundMutation) SetCurrency(value money.Code) {
+	m.currency = &value
+}
+
+// Currency returns the value of the "currency" field in the mutation.
+func (m *RefundMutation) Currency() (r money.Code, exists bool) {
+	v := m.currency
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCurrency returns the old "currency" field's value of the Refund entity.
+// If the Refund object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *RefundMutation) OldCurrency(ctx context.Context) (v money.Code, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCurrency is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCurrency requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCurrency: %w", err)
+	}
+	return oldValue.Currency, nil
+}
+
+// ResetCurrency resets all changes to the "currency" field.
+func (m *RefundMutation) ResetCurrency() {
+	m.currency = nil
+}
+
+// SetTotal sets the "total" field.
+func (m *RefundMutation) SetTotal(value money.Amount) {
+	m.total = &value
+	m.addtotal = nil
+}
+
+// Total returns the value of the "total" field in the mutation.
+func (m *RefundMutation) Total() (r money.Amount, exists bool) {
+	v := m.total
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldTotal returns the old "total" field's value of the Refund entity.
+// If the Refund object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *RefundMutation) OldTotal(ctx context.Context) (v money.Amount, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldTotal is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldTotal requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldTotal: %w", err)
+	}
+	return oldValue.Total, nil
+}
+
+// AddTotal adds value to the "total" field.
+func (m *RefundMutation) AddTotal(value money.Amount) {
+	if m.addtotal != nil {
+		*m.addtotal += value
+	} else {
+		m.addtotal = &value
+	}
+}
+
+// AddedTotal returns the value that was added to the "total" field in this mutation.
+func (m *RefundMutation) AddedTotal() (r money.Amount, exists bool) {
+	v := m.addtotal
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetTotal resets all changes to the "total" field.
+func (m *RefundMutation) ResetTotal() {
+	m.total = nil
+	m.addtotal = nil
+}
+
+// SetPointsTaken sets the "points_taken" field.
+func (m *RefundMutation) SetPointsTaken(value money.Amount) {
+	m.points_taken = &value
+	m.addpoints_taken = nil
+}
+
+// PointsTaken returns the value of the "points_taken" field in the mutation.
+func (m *RefundMutation) PointsTaken() (r money.Amount, exists bool) {
+	v := m.points_taken
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldPointsTaken returns the old "points_taken" field's value of the Refund entity.
+// If the Refund object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *RefundMutation) OldPointsTaken(ctx context.Context) (v money.Amount, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldPointsTaken is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldPointsTaken requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldPointsTaken: %w", err)
+	}
+	return oldValue.PointsTaken, nil
+}
+
+// AddPointsTaken adds value to the "points_taken" field.
+func (m *RefundMutation) AddPointsTaken(value money.Amount) {
+	if m.addpoints_taken != nil {
+		*m.addpoints_taken += value
+	} else {
+		m.addpoints_taken = &value
+	}
+}
+
+// AddedPointsTaken returns the value that was added to the "points_taken" field in this mutation.
+func (m *RefundMutation) AddedPointsTaken() (r money.Amount, exists bool) {
+	v := m.addpoints_taken
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetPointsTaken resets all changes to the "points_taken" field.
+func (m *RefundMutation) ResetPointsTaken() {
+	m.points_taken = nil
+	m.addpoints_taken = nil
+}
+
+// SetPointsReturned sets the "points_returned" field.
+func (m *RefundMutation) SetPointsReturned(value money.Amount) {
+	m.points_returned = &value
+	m.addpoints_returned = nil
+}
+
+// PointsReturned returns the value of the "points_returned" field in the mutation.
+func (m *RefundMutation) PointsReturned() (r money.Amount, exists bool) {
+	v := m.points_returned
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldPointsReturned returns the old "points_returned" field's value of the Refund entity.
+// If the Refund object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *RefundMutation) OldPointsReturned(ctx context.Context) (v money.Amount, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldPointsReturned is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldPointsReturned requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldPointsReturned: %w", err)
+	}
+	return oldValue.PointsReturned, nil
+}
+
+// AddPointsReturned adds value to the "points_returned" field.
+func (m *RefundMutation) AddPointsReturned(value money.Amount) {
+	if m.addpoints_returned != nil {
+		*m.addpoints_returned += value
+	} else {
+		m.addpoints_returned = &value
+	}
+}
+
+// AddedPointsReturned returns the value that was added to the "points_returned" field in this mutation.
+func (m *RefundMutation) AddedPointsReturned() (r money.Amount, exists bool) {
+	v := m.addpoints_returned
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetPointsReturned resets all changes to the "points_returned" field.
+func (m *RefundMutation) ResetPointsReturned() {
+	m.points_returned = nil
+	m.addpoints_returned = nil
+}
+
+// SetReason sets the "reason" field.
+func (m *RefundMutation) SetReason(s string) {
+	m.reason = &s
+}
+
+// Reason returns the value of the "reason" field in the mutation.
+func (m *RefundMutation) Reason() (r string, exists bool) {
+	v := m.reason
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldReason returns the old "reason" field's value of the Refund entity.
+// If the Refund object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *RefundMutation) OldReason(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldReason is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldReason requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldReason: %w", err)
+	}
+	return oldValue.Reason, nil
+}
+
+// ResetReason resets all changes to the "reason" field.
+func (m *RefundMutation) ResetReason() {
+	m.reason = nil
+}
+
+// SetActor sets the "actor" field.
+func (m *RefundMutation) SetActor(s string) {
+	m.actor = &s
+}
+
+// Actor returns the value of the "actor" field in the mutation.
+func (m *RefundMutation) Actor() (r string, exists bool) {
+	v := m.actor
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldActor returns the old "actor" field's value of the Refund entity.
+// If the Refund object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *RefundMutation) OldActor(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldActor is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldActor requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldActor: %w", err)
+	}
+	return oldValue.Actor, nil
+}
+
+// ResetActor resets all changes to the "actor" field.
+func (m *RefundMutation) ResetActor() {
+	m.actor = nil
+}
+
+// SetCreatedAt sets the "created_at" field.
+func (m *RefundMutation) SetCreatedAt(t time.Time) {
+	m.created_at = &t
+}
+
+// CreatedAt returns the value of the "created_at" field in the mutation.
+func (m *RefundMutation) CreatedAt() (r time.Time, exists bool) {
+	v := m.created_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCreatedAt returns the old "created_at" field's value of the Refund entity.
+// If the Refund object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *RefundMutation) OldCreatedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCreatedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCreatedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCreatedAt: %w", err)
+	}
+	return oldValue.CreatedAt, nil
+}
+
+// ResetCreatedAt resets all changes to the "created_at" field.
+func (m *RefundMutation) ResetCreatedAt() {
+	m.created_at = nil
+}
+
+// ClearPurchase clears the "purchase" edge to the Purchase entity.
+func (m *RefundMutation) ClearPurchase() {
+	m.clearedpurchase = true
+	m.clearedFields[refund.FieldPurchaseID] = struct{}{}
+}
+
+// PurchaseCleared reports if the "purchase" edge to the Purchase entity was cleared.
+func (m *RefundMutation) PurchaseCleared() bool {
+	return m.clearedpurchase
+}
+
+// PurchaseIDs returns the "purchase" edge IDs in the mutation.
+// Note that IDs always returns len(IDs) <= 1 for unique edges, and you should use
+// PurchaseID instead. It exists only for internal usage by the builders.
+func (m *RefundMutation) PurchaseIDs() (ids []uuid.UUID) {
+	if id := m.purchase; id != nil {
+		ids = append(ids, *id)
+	}
+	return
+}
+
+// ResetPurchase resets all changes to the "purchase" edge.
+func (m *RefundMutation) ResetPurchase() {
+	m.purchase = nil
+	m.clearedpurchase = false
+}
+
+// AddLineIDs adds the "lines" edge to the RefundLine entity by ids.
+func (m *RefundMutation) AddLineIDs(ids ...uuid.UUID) {
+	if m.lines == nil {
+		m.lines = make(map[uuid.UUID]struct{})
+	}
+	for i := range ids {
+		m.lines[ids[i]] = struct{}{}
+	}
+}
+
+// ClearLines clears the "lines" edge to the RefundLine entity.
+func (m *RefundMutation) ClearLines() {
+	m.clearedlines = true
+}
+
+// LinesCleared reports if the "lines" edge to the RefundLine entity was cleared.
+func (m *RefundMutation) LinesCleared() bool {
+	return m.clearedlines
+}
+
+// RemoveLineIDs removes the "lines" edge to the RefundLine entity by IDs.
+func (m *RefundMutation) RemoveLineIDs(ids ...uuid.UUID) {
+	if m.removedlines == nil {
+		m.removedlines = make(map[uuid.UUID]struct{})
+	}
+	for i := range ids {
+		delete(m.lines, ids[i])
+		m.removedlines[ids[i]] = struct{}{}
+	}
+}
+
+// RemovedLines returns the removed IDs of the "lines" edge to the RefundLine entity.
+func (m *RefundMutation) RemovedLinesIDs() (ids []uuid.UUID) {
+	for id := range m.removedlines {
+		ids = append(ids, id)
+	}
+	return
+}
+
+// LinesIDs returns the "lines" edge IDs in the mutation.
+func (m *RefundMutation) LinesIDs() (ids []uuid.UUID) {
+	for id := range m.lines {
+		ids = append(ids, id)
+	}
+	return
+}
+
+// ResetLines resets all changes to the "lines" edge.
+func (m *RefundMutation) ResetLines() {
+	m.lines = nil
+	m.clearedlines = false
+	m.removedlines = nil
+}
+
+// Where appends a list predicates to the RefundMutation builder.
+func (m *RefundMutation) Where(ps ...predicate.Refund) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the RefundMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *RefundMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.Refund, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *RefundMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *RefundMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (Refund).
+func (m *RefundMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *RefundMutation) Fields() []string {
+	fields := make([]string, 0, 9)
+	if m.purchase != nil {
+		fields = append(fields, refund.FieldPurchaseID)
+	}
+	if m.shopper_id != nil {
+		fields = append(fields, refund.FieldShopperID)
+	}
+	if m.currency != nil {
+		fields = append(fields, refund.FieldCurrency)
+	}
+	if m.total != nil {
+		fields = append(fields, refund.FieldTotal)
+	}
+	if m.points_taken != nil {
+		fields = append(fields, refund.FieldPointsTaken)
+	}
+	if m.points_returned != nil {
+		fields = append(fields, refund.FieldPointsReturned)
+	}
+	if m.reason != nil {
+		fields = append(fields, refund.FieldReason)
+	}
+	if m.actor != nil {
+		fields = append(fields, refund.FieldActor)
+	}
+	if m.created_at != nil {
+		fields = append(fields, refund.FieldCreatedAt)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *RefundMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case refund.FieldPurchaseID:
+		return m.PurchaseID()
+	case refund.FieldShopperID:
+		return m.ShopperID()
+	case refund.FieldCurrency:
+		return m.Currency()
+	case refund.FieldTotal:
+		return m.Total()
+	case refund.FieldPointsTaken:
+		return m.PointsTaken()
+	case refund.FieldPointsReturned:
+		return m.PointsReturned()
+	case refund.FieldReason:
+		return m.Reason()
+	case refund.FieldActor:
+		return m.Actor()
+	case refund.FieldCreatedAt:
+		return m.CreatedAt()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *RefundMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case refund.FieldPurchaseID:
+		return m.OldPurchaseID(ctx)
+	case refund.FieldShopperID:
+		return m.OldShopperID(ctx)
+	case refund.FieldCurrency:
+		return m.OldCurrency(ctx)
+	case refund.FieldTotal:
+		return m.OldTotal(ctx)
+	case refund.FieldPointsTaken:
+		return m.OldPointsTaken(ctx)
+	case refund.FieldPointsReturned:
+		return m.OldPointsReturned(ctx)
+	case refund.FieldReason:
+		return m.OldReason(ctx)
+	case refund.FieldActor:
+		return m.OldActor(ctx)
+	case refund.FieldCreatedAt:
+		return m.OldCreatedAt(ctx)
+	}
+	return nil, fmt.Errorf("unknown Refund field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *RefundMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case refund.FieldPurchaseID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetPurchaseID(v)
+		return nil
+	case refund.FieldShopperID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetShopperID(v)
+		return nil
+	case refund.FieldCurrency:
+		v, ok := value.(money.Code)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCurrency(v)
+		return nil
+	case refund.FieldTotal:
+		v, ok := value.(money.Amount)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetTotal(v)
+		return nil
+	case refund.FieldPointsTaken:
+		v, ok := value.(money.Amount)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetPointsTaken(v)
+		return nil
+	case refund.FieldPointsReturned:
+		v, ok := value.(money.Amount)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetPointsReturned(v)
+		return nil
+	case refund.FieldReason:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetReason(v)
+		return nil
+	case refund.FieldActor:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetActor(v)
+		return nil
+	case refund.FieldCreatedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCreatedAt(v)
+		return nil
+	}
+	return fmt.Errorf("unknown Refund field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *RefundMutation) AddedFields() []string {
+	var fields []string
+	if m.addtotal != nil {
+		fields = append(fields, refund.FieldTotal)
+	}
+	if m.addpoints_taken != nil {
+		fields = append(fields, refund.FieldPointsTaken)
+	}
+	if m.addpoints_returned != nil {
+		fields = append(fields, refund.FieldPointsReturned)
+	}
+	return fields
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *RefundMutation) AddedField(name string) (ent.Value, bool) {
+	switch name {
+	case refund.FieldTotal:
+		return m.AddedTotal()
+	case refund.FieldPointsTaken:
+		return m.AddedPointsTaken()
+	case refund.FieldPointsReturned:
+		return m.AddedPointsReturned()
+	}
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *RefundMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	case refund.FieldTotal:
+		v, ok := value.(money.Amount)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddTotal(v)
+		return nil
+	case refund.FieldPointsTaken:
+		v, ok := value.(money.Amount)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddPointsTaken(v)
+		return nil
+	case refund.FieldPointsReturned:
+		v, ok := value.(money.Amount)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddPointsReturned(v)
+		return nil
+	}
+	return fmt.Errorf("unknown Refund numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *RefundMutation) ClearedFields() []string {
+	return nil
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *RefundMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *RefundMutation) ClearField(name string) error {
+	return fmt.Errorf("unknown Refund nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *RefundMutation) ResetField(name string) error {
+	switch name {
+	case refund.FieldPurchaseID:
+		m.ResetPurchaseID()
+		return nil
+	case refund.FieldShopperID:
+		m.ResetShopperID()
+		return nil
+	case refund.FieldCurrency:
+		m.ResetCurrency()
+		return nil
+	case refund.FieldTotal:
+		m.ResetTotal()
+		return nil
+	case refund.FieldPointsTaken:
+		m.ResetPointsTaken()
+		return nil
+	case refund.FieldPointsReturned:
+		m.ResetPointsReturned()
+		return nil
+	case refund.FieldReason:
+		m.ResetReason()
+		return nil
+	case refund.FieldActor:
+		m.ResetActor()
+		return nil
+	case refund.FieldCreatedAt:
+		m.ResetCreatedAt()
+		return nil
+	}
+	return fmt.Errorf("unknown Refund field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *RefundMutation) AddedEdges() []string {
+	edges := make([]string, 0, 2)
+	if m.purchase != nil {
+		edges = append(edges, refund.EdgePurchase)
+	}
+	if m.lines != nil {
+		edges = append(edges, refund.EdgeLines)
+	}
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *RefundMutation) AddedIDs(name string) []ent.Value {
+	switch name {
+	case refund.EdgePurchase:
+		if id := m.purchase; id != nil {
+			return []ent.Value{*id}
+		}
+	case refund.EdgeLines:
+		ids := make([]ent.Value, 0, len(m.lines))
+		for id := range m.lines {
+			ids = append(ids, id)
+		}
+		return ids
+	}
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *RefundMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 2)
+	if m.removedlines != nil {
+		edges = append(edges, refund.EdgeLines)
+	}
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *RefundMutation) RemovedIDs(name string) []ent.Value {
+	switch name {
+	case refund.EdgeLines:
+		ids := make([]ent.Value, 0, len(m.removedlines))
+		for id := range m.removedlines {
+			ids = append(ids, id)
+		}
+		return ids
+	}
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *RefundMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 2)
+	if m.clearedpurchase {
+		edges = append(edges, refund.EdgePurchase)
+	}
+	if m.clearedlines {
+		edges = append(edges, refund.EdgeLines)
+	}
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *RefundMutation) EdgeCleared(name string) bool {
+	switch name {
+	case refund.EdgePurchase:
+		return m.clearedpurchase
+	case refund.EdgeLines:
+		return m.clearedlines
+	}
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *RefundMutation) ClearEdge(name string) error {
+	switch name {
+	case refund.EdgePurchase:
+		m.ClearPurchase()
+		return nil
+	}
+	return fmt.Errorf("unknown Refund unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *RefundMutation) ResetEdge(name string) error {
+	switch name {
+	case refund.EdgePurchase:
+		m.ResetPurchase()
+		return nil
+	case refund.EdgeLines:
+		m.ResetLines()
+		return nil
+	}
+	return fmt.Errorf("unknown Refund edge %s", name)
+}
+
+// RefundLineMutation represents an operation that mutates the RefundLine nodes in the graph.
+type RefundLineMutation struct {
+	config
+	op            Op
+	typ           string
+	id            *uuid.UUID
+	total         *money.Amount
+	addtotal      *money.Amount
+	clearedFields map[string]struct{}
+	refund        *uuid.UUID
+	clearedrefund bool
+	line          *uuid.UUID
+	clearedline   bool
+	done          bool
+	oldValue      func(context.Context) (*RefundLine, error)
+	predicates    []predicate.RefundLine
+}
+
+var _ ent.Mutation = (*RefundLineMutation)(nil)
+
+// refundlineOption allows management of the mutation configuration using functional options.
+type refundlineOption func(*RefundLineMutation)
+
+// newRefundLineMutation creates new mutation for the RefundLine entity.
+func newRefundLineMutation(c config, op Op, opts ...refundlineOption) *RefundLineMutation {
+	m := &RefundLineMutation{
+		config:        c,
+		op:            op,
+		typ:           TypeRefundLine,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withRefundLineID sets the ID field of the mutation.
+func withRefundLineID(id uuid.UUID) refundlineOption {
+	return func(m *RefundLineMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *RefundLine
+		)
+		m.oldValue = func(ctx context.Context) (*RefundLine, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().RefundLine.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withRefundLine sets the old RefundLine of the mutation.
+func withRefundLine(node *RefundLine) refundlineOption {
+	return func(m *RefundLineMutation) {
+		m.oldValue = func(context.Context) (*RefundLine, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m RefundLineMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m RefundLineMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("ent: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// SetID sets the value of the id field. Note that this
+// operation is only accepted on creation of RefundLine entities.
+func (m *RefundLineMutation) SetID(id uuid.UUID) {
+	m.id = &id
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *RefundLineMutation) ID() (id uuid.UUID, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *RefundLineMutation) IDs(ctx context.Context) ([]uuid.UUID, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []uuid.UUID{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().RefundLine.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetRefundID sets the "refund_id" field.
+func (m *RefundLineMutation) SetRefundID(u uuid.UUID) {
+	m.refund = &u
+}
+
+// RefundID returns the value of the "refund_id" field in the mutation.
+func (m *RefundLineMutation) RefundID() (r uuid.UUID, exists bool) {
+	v := m.refund
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldRefundID returns the old "refund_id" field's value of the RefundLine entity.
+// If the RefundLine object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *RefundLineMutation) OldRefundID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldRefundID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldRefundID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldRefundID: %w", err)
+	}
+	return oldValue.RefundID, nil
+}
+
+// ResetRefundID resets all changes to the "refund_id" field.
+func (m *RefundLineMutation) ResetRefundID() {
+	m.refund = nil
+}
+
+// SetLineID sets the "line_id" field.
+func (m *RefundLineMutation) SetLineID(u uuid.UUID) {
+	m.line = &u
+}
+
+// LineID returns the value of the "line_id" field in the mutation.
+func (m *RefundLineMutation) LineID() (r uuid.UUID, exists bool) {
+	v := m.line
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldLineID returns the old "line_id" field's value of the RefundLine entity.
+// If the RefundLine object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *RefundLineMutation) OldLineID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldLineID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldLineID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldLineID: %w", err)
+	}
+	return oldValue.LineID, nil
+}
+
+// ResetLineID resets all changes to the "line_id" field.
+func (m *RefundLineMutation) ResetLineID() {
+	m.line = nil
+}
+
+// SetTotal sets the "total" field.
+func (m *RefundLineMutation) SetTotal(value money.Amount) {
+	m.total = &value
+	m.addtotal = nil
+}
+
+// Total returns the value of the "total" field in the mutation.
+func (m *RefundLineMutation) Total() (r money.Amount, exists bool) {
+	v := m.total
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldTotal returns the old "total" field's value of the RefundLine entity.
+// If the RefundLine object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *RefundLineMutation) OldTotal(ctx context.Context) (v money.Amount, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldTotal is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldTotal requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldTotal: %w", err)
+	}
+	return oldValue.Total, nil
+}
+
+// AddTotal adds value to the "total" field.
+func (m *RefundLineMutation) AddTotal(value money.Amount) {
+	if m.addtotal != nil {
+		*m.addtotal += value
+	} else {
+		m.addtotal = &value
+	}
+}
+
+// AddedTotal returns the value that was added to the "total" field in this mutation.
+func (m *RefundLineMutation) AddedTotal() (r money.Amount, exists bool) {
+	v := m.addtotal
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetTotal resets all changes to the "total" field.
+func (m *RefundLineMutation) ResetTotal() {
+	m.total = nil
+	m.addtotal = nil
+}
+
+// ClearRefund clears the "refund" edge to the Refund entity.
+func (m *RefundLineMutation) ClearRefund() {
+	m.clearedrefund = true
+	m.clearedFields[refundline.FieldRefundID] = struct{}{}
+}
+
+// RefundCleared reports if the "refund" edge to the Refund entity was cleared.
+func (m *RefundLineMutation) RefundCleared() bool {
+	return m.clearedrefund
+}
+
+// RefundIDs returns the "refund" edge IDs in the mutation.
+// Note that IDs always returns len(IDs) <= 1 for unique edges, and you should use
+// RefundID instead. It exists only for internal usage by the builders.
+func (m *RefundLineMutation) RefundIDs() (ids []uuid.UUID) {
+	if id := m.refund; id != nil {
+		ids = append(ids, *id)
+	}
+	return
+}
+
+// ResetRefund resets all changes to the "refund" edge.
+func (m *RefundLineMutation) ResetRefund() {
+	m.refund = nil
+	m.clearedrefund = false
+}
+
+// ClearLine clears the "line" edge to the PurchaseLine entity.
+func (m *RefundLineMutation) ClearLine() {
+	m.clearedline = true
+	m.clearedFields[refundline.FieldLineID] = struct{}{}
+}
+
+// LineCleared reports if the "line" edge to the PurchaseLine entity was cleared.
+func (m *RefundLineMutation) LineCleared() bool {
+	return m.clearedline
+}
+
+// LineIDs returns the "line" edge IDs in the mutation.
+// Note that IDs always returns len(IDs) <= 1 for unique edges, and you should use
+// LineID instead. It exists only for internal usage by the builders.
+func (m *RefundLineMutation) LineIDs() (ids []uuid.UUID) {
+	if id := m.line; id != nil {
+		ids = append(ids, *id)
+	}
+	return
+}
+
+// ResetLine resets all changes to the "line" edge.
+func (m *RefundLineMutation) ResetLine() {
+	m.line = nil
+	m.clearedline = false
+}
+
+// Where appends a list predicates to the RefundLineMutation builder.
+func (m *RefundLineMutation) Where(ps ...predicate.RefundLine) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the RefundLineMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *RefundLineMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.RefundLine, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *RefundLineMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *RefundLineMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (RefundLine).
+func (m *RefundLineMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *RefundLineMutation) Fields() []string {
+	fields := make([]string, 0, 3)
+	if m.refund != nil {
+		fields = append(fields, refundline.FieldRefundID)
+	}
+	if m.line != nil {
+		fields = append(fields, refundline.FieldLineID)
+	}
+	if m.total != nil {
+		fields = append(fields, refundline.FieldTotal)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *RefundLineMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case refundline.FieldRefundID:
+		return m.RefundID()
+	case refundline.FieldLineID:
+		return m.LineID()
+	case refundline.FieldTotal:
+		return m.Total()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *RefundLineMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case refundline.FieldRefundID:
+		return m.OldRefundID(ctx)
+	case refundline.FieldLineID:
+		return m.OldLineID(ctx)
+	case refundline.FieldTotal:
+		return m.OldTotal(ctx)
+	}
+	return nil, fmt.Errorf("unknown RefundLine field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *RefundLineMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case refundline.FieldRefundID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetRefundID(v)
+		return nil
+	case refundline.FieldLineID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetLineID(v)
+		return nil
+	case refundline.FieldTotal:
+		v, ok := value.(money.Amount)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetTotal(v)
+		return nil
+	}
+	return fmt.Errorf("unknown RefundLine field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *RefundLineMutation) AddedFields() []string {
+	var fields []string
+	if m.addtotal != nil {
+		fields = append(fields, refundline.FieldTotal)
+	}
+	return fields
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *RefundLineMutation) AddedField(name string) (ent.Value, bool) {
+	switch name {
+	case refundline.FieldTotal:
+		return m.AddedTotal()
+	}
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *RefundLineMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	case refundline.FieldTotal:
+		v, ok := value.(money.Amount)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddTotal(v)
+		return nil
+	}
+	return fmt.Errorf("unknown RefundLine numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *RefundLineMutation) ClearedFields() []string {
+	return nil
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *RefundLineMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *RefundLineMutation) ClearField(name string) error {
+	return fmt.Errorf("unknown RefundLine nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *RefundLineMutation) ResetField(name string) error {
+	switch name {
+	case refundline.FieldRefundID:
+		m.ResetRefundID()
+		return nil
+	case refundline.FieldLineID:
+		m.ResetLineID()
+		return nil
+	case refundline.FieldTotal:
+		m.ResetTotal()
+		return nil
+	}
+	return fmt.Errorf("unknown RefundLine field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *RefundLineMutation) AddedEdges() []string {
+	edges := make([]string, 0, 2)
+	if m.refund != nil {
+		edges = append(edges, refundline.EdgeRefund)
+	}
+	if m.line != nil {
+		edges = append(edges, refundline.EdgeLine)
+	}
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *RefundLineMutation) AddedIDs(name string) []ent.Value {
+	switch name {
+	case refundline.EdgeRefund:
+		if id := m.refund; id != nil {
+			return []ent.Value{*id}
+		}
+	case refundline.EdgeLine:
+		if id := m.line; id != nil {
+			return []ent.Value{*id}
+		}
+	}
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *RefundLineMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 2)
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *RefundLineMutation) RemovedIDs(name string) []ent.Value {
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *RefundLineMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 2)
+	if m.clearedrefund {
+		edges = append(edges, refundline.EdgeRefund)
+	}
+	if m.clearedline {
+		edges = append(edges, refundline.EdgeLine)
+	}
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *RefundLineMutation) EdgeCleared(name string) bool {
+	switch name {
+	case refundline.EdgeRefund:
+		return m.clearedrefund
+	case refundline.EdgeLine:
+		return m.clearedline
+	}
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *RefundLineMutation) ClearEdge(name string) error {
+	switch name {
+	case refundline.EdgeRefund:
+		m.ClearRefund()
+		return nil
+	case refundline.EdgeLine:
+		m.ClearLine()
+		return nil
+	}
+	return fmt.Errorf("unknown RefundLine unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *RefundLineMutation) ResetEdge(name string) error {
+	switch name {
+	case refundline.EdgeRefund:
+		m.ResetRefund()
+		return nil
+	case refundline.EdgeLine:
+		m.ResetLine()
+		return nil
+	}
+	return fmt.Errorf("unknown RefundLine edge %s", name)
+}
+
+// RewardEntryMutation represents an operation that mutates the RewardEntry nodes in the graph.
+type RewardEntryMutation struct {
+	config
+	op              Op
+	typ             string
+	id              *uuid.UUID
+	shopper_id      *uuid.UUID
+	seq             *int64
+	addseq          *int64
+	kind            *rewardentry.Kind
+	purchase_id     *uuid.UUID
+	refund_id       *uuid.UUID
+	perk_id         *uuid.UUID
+	revision        *int64
+	addrevision     *int64
+	time_zone       *string
+	facts           *schema.PurchaseFacts
+	result          *schema.RewardResult
+	points          *money.Amount
+	addpoints       *money.Amount
+	spent_points    *money.Amount
+	addspent_points *money.Amount
+	expires_at      *time.Time
+	used            *money.Amount
+	addused         *money.Amount
+	expired         *money.Amount
+	addexpired      *money.Amount
+	revoked         *money.Amount
+	addrevoked      *money.Amount
+	refunded_by     *uuid.UUID
+	created_at      *time.Time
+	clearedFields   map[string]struct{}
+	done            bool
+	oldValue        func(context.Context) (*RewardEntry, error)
+	predicates      []predicate.RewardEntry
+}
+
+var _ ent.Mutation = (*RewardEntryMutation)(nil)
+
+// rewardentryOption allows management of the mutation configuration using functional options.
+type rewardentryOption func(*RewardEntryMutation)
+
+// newRewardEntryMutation creates new mutation for the RewardEntry entity.
+func newRewardEntryMutation(c config, op Op, opts ...rewardentryOption) *RewardEntryMutation {
+	m := &RewardEntryMutation{
+		config:        c,
+		op:            op,
+		typ:           TypeRewardEntry,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withRewardEntryID sets the ID field of the mutation.
+func withRewardEntryID(id uuid.UUID) rewardentryOption {
+	return func(m *RewardEntryMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *RewardEntry
+		)
+		m.oldValue = func(ctx context.Context) (*RewardEntry, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().RewardEntry.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withRewardEntry sets the old RewardEntry of the mutation.
+func withRewardEntry(node *RewardEntry) rewardentryOption {
+	return func(m *RewardEntryMutation) {
+		m.oldValue = func(context.Context) (*RewardEntry, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m RewardEntryMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m RewardEntryMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("ent: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// SetID sets the value of the id field. Note that this
+// operation is only accepted on creation of RewardEntry entities.
+func (m *RewardEntryMutation) SetID(id uuid.UUID) {
+	m.id = &id
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *RewardEntryMutation) ID() (id uuid.UUID, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *RewardEntryMutation) IDs(ctx context.Context) ([]uuid.UUID, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []uuid.UUID{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().RewardEntry.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetShopperID sets the "shopper_id" field.
+func (m *RewardEntryMutation) SetShopperID(u uuid.UUID) {
+	m.shopper_id = &u
+}
+
+// ShopperID returns the value of the "shopper_id" field in the mutation.
+func (m *RewardEntryMutation) ShopperID() (r uuid.UUID, exists bool) {
+	v := m.shopper_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldShopperID returns the old "shopper_id" field's value of the RewardEntry entity.
+// If the RewardEntry object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *RewardEntryMutation) OldShopperID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldShopperID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldShopperID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldShopperID: %w", err)
+	}
+	return oldValue.ShopperID, nil
+}
+
+// ResetShopperID resets all changes to the "shopper_id" field.
+func (m *RewardEntryMutation) ResetShopperID() {
+	m.shopper_id = nil
+}
+
+// SetSeq sets the "seq" field.
+func (m *RewardEntryMutation) SetSeq(i int64) {
+	m.seq = &i
+	m.addseq = nil
+}
+
+// Seq returns the value of the "seq" field in the mutation.
+func (m *RewardEntryMutation) Seq() (r int64, exists bool) {
+	v := m.seq
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldSeq returns the old "seq" field's value of the RewardEntry entity.
+// If the RewardEntry object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *RewardEntryMutation) OldSeq(ctx context.Context) (v int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldSeq is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldSeq requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldSeq: %w", err)
+	}
+	return oldValue.Seq, nil
+}
+
+// AddSeq adds i to the "seq" field.
+func (m *RewardEntryMutation) AddSeq(i int64) {
+	if m.addseq != nil {
+		*m.addseq += i
+	} else {
+		m.addseq = &i
+	}
+}
+
+// AddedSeq returns the value that was added to the "seq" field in this mutation.
+func (m *RewardEntryMutation) AddedSeq() (r int64, exists bool) {
+	v := m.addseq
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetSeq resets all changes to the "seq" field.
+func (m *RewardEntryMutation) ResetSeq() {
+	m.seq = nil
+	m.addseq = nil
+}
+
+// SetKind sets the "kind" field.
+func (m *RewardEntryMutation) SetKind(r rewardentry.Kind) {
+	m.kind = &r
+}
+
+// Kind returns the value of the "kind" field in the mutation.
+func (m *RewardEntryMutation) Kind() (r rewardentry.Kind, exists bool) {
+	v := m.kind
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldKind returns the old "kind" field's value of the RewardEntry entity.
+// If the RewardEntry object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *RewardEntryMutation) OldKind(ctx context.Context) (v rewardentry.Kind, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldKind is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldKind requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldKind: %w", err)
+	}
+	return oldValue.Kind, nil
+}
+
+// ResetKind resets all changes to the "kind" field.
+func (m *RewardEntryMutation) ResetKind() {
+	m.kind = nil
+}
+
+// SetPurchaseID sets the "purchase_id" field.
+func (m *RewardEntryMutation) SetPurchaseID(u uuid.UUID) {
+	m.purchase_id = &u
+}
+
+// PurchaseID returns the value of the "purchase_id" field in the mutation.
+func (m *RewardEntryMutation) PurchaseID() (r uuid.UUID, exists bool) {
+	v := m.purchase_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldPurchaseID returns the old "purchase_id" field's value of the RewardEntry entity.
+// If the RewardEntry object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *RewardEntryMutation) OldPurchaseID(ctx context.Context) (v *uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldPurchaseID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldPurchaseID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldPurchaseID: %w", err)
+	}
+	return oldValue.PurchaseID, nil
+}
+
+// ClearPurchaseID clears the value of the "purchase_id" field.
+func (m *RewardEntryMutation) ClearPurchaseID() {
+	m.purchase_id = nil
+	m.clearedFields[rewardentry.FieldPurchaseID] = struct{}{}
+}
+
+// PurchaseIDCleared returns if the "purchase_id" field was cleared in this mutation.
+func (m *RewardEntryMutation) PurchaseIDCleared() bool {
+	_, ok := m.clearedFields[rewardentry.FieldPurchaseID]
+	return ok
+}
+
+// ResetPurchaseID resets all changes to the "purchase_id" field.
+func (m *RewardEntryMutation) ResetPurchaseID() {
+	m.purchase_id = nil
+	delete(m.clearedFields, rewardentry.FieldPurchaseID)
+}
+
+// SetRefundID sets the "refund_id" field.
+func (m *RewardEntryMutation) SetRefundID(u uuid.UUID) {
+	m.refund_id = &u
+}
+
+// RefundID returns the value of the "refund_id" field in the mutation.
+func (m *RewardEntryMutation) RefundID() (r uuid.UUID, exists bool) {
+	v := m.refund_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldRefundID returns the old "refund_id" field's value of the RewardEntry entity.
+// If the RewardEntry object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *RewardEntryMutation) OldRefundID(ctx context.Context) (v *uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldRefundID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldRefundID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldRefundID: %w", err)
+	}
+	return oldValue.RefundID, nil
+}
+
+// ClearRefundID clears the value of the "refund_id" field.
+func (m *RewardEntryMutation) ClearRefundID() {
+	m.refund_id = nil
+	m.clearedFields[rewardentry.FieldRefundID] = struct{}{}
+}
+
+// RefundIDCleared returns if the "refund_id" field was cleared in this mutation.
+func (m *RewardEntryMutation) RefundIDCleared() bool {
+	_, ok := m.clearedFields[rewardentry.FieldRefundID]
+	return ok
+}
+
+// ResetRefundID resets all changes to the "refund_id" field.
+func (m *RewardEntryMutation) ResetRefundID() {
+	m.refund_id = nil
+	delete(m.clearedFields, rewardentry.FieldRefundID)
+}
+
+// SetPerkID sets the "perk_id" field.
+func (m *RewardEntryMutation) SetPerkID(u uuid.UUID) {
+	m.perk_id = &u
+}
+
+// PerkID returns the value of the "perk_id" field in the mutation.
+func (m *RewardEntryMutation) PerkID() (r uuid.UUID, exists bool) {
+	v := m.perk_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldPerkID returns the old "perk_id" field's value of the RewardEntry entity.
+// If the RewardEntry object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *RewardEntryMutation) OldPerkID(ctx context.Context) (v *uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldPerkID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldPerkID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldPerkID: %w", err)
+	}
+	return oldValue.PerkID, nil
+}
+
+// ClearPerkID clears the value of the "perk_id" field.
+func (m *RewardEntryMutation) ClearPerkID() {
+	m.perk_id = nil
+	m.clearedFields[rewardentry.FieldPerkID] = struct{}{}
+}
+
+// PerkIDCleared returns if the "perk_id" field was cleared in this mutation.
+func (m *RewardEntryMutation) PerkIDCleared() bool {
+	_, ok := m.clearedFields[rewardentry.FieldPerkID]
+	return ok
+}
+
+// ResetPerkID resets all changes to the "perk_id" field.
+func (m *RewardEntryMutation) ResetPerkID() {
+	m.perk_id = nil
+	delete(m.clearedFields, rewardentry.FieldPerkID)
+}
+
+// SetRevision sets the "revision" field.
+func (m *RewardEntryMutation) SetRevision(i int64) {
+	m.revision = &i
+	m.addrevision = nil
+}
+
+// Revision returns the value of the "revision" field in the mutation.
+func (m *RewardEntryMutation) Revision() (r int64, exists bool) {
+	v := m.revision
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldRevision returns the old "revision" field's value of the RewardEntry entity.
+// If the RewardEntry object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *RewardEntryMutation) OldRevision(ctx context.Context) (v int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldRevision is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldRevision requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldRevision: %w", err)
+	}
+	return oldValue.Revision, nil
+}
+
+// AddRevision adds i to the "revision" field.
+func (m *RewardEntryMutation) AddRevision(i int64) {
+	if m.addrevision != nil {
+		*m.addrevision += i
+	} else {
+		m.addrevision = &i
+	}
+}
+
+// AddedRevision returns the value that was added to the "revision" field in this mutation.
+func (m *RewardEntryMutation) AddedRevision() (r int64, exists bool) {
+	v := m.addrevision
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetRevision resets all changes to the "revision" field.
+func (m *RewardEntryMutation) ResetRevision() {
+	m.revision = nil
+	m.addrevision = nil
+}
+
+// SetTimeZone sets the "time_zone" field.
+func (m *RewardEntryMutation) SetTimeZone(s string) {
+	m.time_zone = &s
+}
+
+// TimeZone returns the value of the "time_zone" field in the mutation.
+func (m *RewardEntryMutation) TimeZone() (r string, exists bool) {
+	v := m.time_zone
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldTimeZone returns the old "time_zone" field's value of the RewardEntry entity.
+// If the RewardEntry object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *RewardEntryMutation) OldTimeZone(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldTimeZone is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldTimeZone requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldTimeZone: %w", err)
+	}
+	return oldValue.TimeZone, nil
+}
+
+// ResetTimeZone resets all changes to the "time_zone" field.
+func (m *RewardEntryMutation) ResetTimeZone() {
+	m.time_zone = nil
+}
+
+// SetFacts sets the "facts" field.
+func (m *RewardEntryMutation) SetFacts(sf schema.PurchaseFacts) {
+	m.facts = &sf
+}
+
+// Facts returns the value of the "facts" field in the mutation.
+func (m *RewardEntryMutation) Facts() (r schema.PurchaseFacts, exists bool) {
+	v := m.facts
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldFacts returns the old "facts" field's value of the RewardEntry entity.
+// If the RewardEntry object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *RewardEntryMutation) OldFacts(ctx context.Context) (v schema.PurchaseFacts, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldFacts is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldFacts requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldFacts: %w", err)
+	}
+	return oldValue.Facts, nil
+}
+
+// ResetFacts resets all changes to the "facts" field.
+func (m *RewardEntryMutation) ResetFacts() {
+	m.facts = nil
+}
+
+// SetResult sets the "result" field.
+func (m *RewardEntryMutation) SetResult(sr schema.RewardResult) {
+	m.result = &sr
+}
+
+// Result returns the value of the "result" field in the mutation.
+func (m *RewardEntryMutation) Result() (r schema.RewardResult, exists bool) {
+	v := m.result
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldResult returns the old "result" field's value of the RewardEntry entity.
+// If the RewardEntry object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *RewardEntryMutation) OldResult(ctx context.Context) (v schema.RewardResult, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldResult is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldResult requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldResult: %w", err)
+	}
+	return oldValue.Result, nil
+}
+
+// ResetResult resets all changes to the "result" field.
+func (m *RewardEntryMutation) ResetResult() {
+	m.result = nil
+}
+
+// SetPoints sets the "points" field.
+func (m *RewardEntryMutation) SetPoints(value money.Amount) {
+	m.points = &value
+	m.addpoints = nil
+}
+
+// Points returns the value of the "points" field in the mutation.
+func (m *RewardEntryMutation) Points() (r money.Amount, exists bool) {
+	v := m.points
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldPoints returns the old "points" field's value of the RewardEntry entity.
+// If the RewardEntry object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *RewardEntryMutation) OldPoints(ctx context.Context) (v money.Amount, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldPoints is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldPoints requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldPoints: %w", err)
+	}
+	return oldValue.Points, nil
+}
+
+// AddPoints adds value to the "points" field.
+func (m *RewardEntryMutation) AddPoints(value money.Amount) {
+	if m.addpoints != nil {
+		*m.addpoints += value
+	} else {
+		m.addpoints = &value
+	}
+}
+
+// AddedPoints returns the value that was added to the "points" field in this mutation.
+func (m *RewardEntryMutation) AddedPoints() (r money.Amount, exists bool) {
+	v := m.addpoints
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetPoints resets all changes to the "points" field.
+func (m *RewardEntryMutation) ResetPoints() {
+	m.points = nil
+	m.addpoints = nil
+}
+
+// SetSpentPoints sets the "spent_points" field.
+func (m *RewardEntryMutation) SetSpentPoints(value money.Amount) {
+	m.spent_points = &value
+	m.addspent_points = nil
+}
+
+// SpentPoints returns the value of the "spent_points" field in the mutation.
+func (m *RewardEntryMutation) SpentPoints() (r money.Amount, exists bool) {
+	v := m.spent_points
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldSpentPoints returns the old "spent_points" field's value of the RewardEntry entity.
+// If the RewardEntry object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *RewardEntryMutation) OldSpentPoints(ctx context.Context) (v money.Amount, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldSpentPoints is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldSpentPoints requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldSpentPoints: %w", err)
+	}
+	return oldValue.SpentPoints, nil
+}
+
+// AddSpentPoints adds value to the "spent_points" field.
+func (m *RewardEntryMutation) AddSpentPoints(value money.Amount) {
+	if m.addspent_points != nil {
+		*m.addspent_points += value
+	} else {
+		m.addspent_points = &value
+	}
+}
+
+// AddedSpentPoints returns the value that was added to the "spent_points" field in this mutation.
+func (m *RewardEntryMutation) AddedSpentPoints() (r money.Amount, exists bool) {
+	v := m.addspent_points
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetSpentPoints resets all changes to the "spent_points" field.
+func (m *RewardEntryMutation) ResetSpentPoints() {
+	m.spent_points = nil
+	m.addspent_points = nil
+}
+
+// SetExpiresAt sets the "expires_at" field.
+func (m *RewardEntryMutation) SetExpiresAt(t time.Time) {
+	m.expires_at = &t
+}
+
+// ExpiresAt returns the value of the "expires_at" field in the mutation.
+func (m *RewardEntryMutation) ExpiresAt() (r time.Time, exists bool) {
+	v := m.expires_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldExpiresAt returns the old "expires_at" field's value of the RewardEntry entity.
+// If the RewardEntry object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *RewardEntryMutation) OldExpiresAt(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldExpiresAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldExpiresAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldExpiresAt: %w", err)
+	}
+	return oldValue.ExpiresAt, nil
+}
+
+// ClearExpiresAt clears the value of the "expires_at" field.
+func (m *RewardEntryMutation) ClearExpiresAt() {
+	m.expires_at = nil
+	m.clearedFields[rewardentry.FieldExpiresAt] = struct{}{}
+}
+
+// ExpiresAtCleared returns if the "expires_at" field was cleared in this mutation.
+func (m *RewardEntryMutation) ExpiresAtCleared() bool {
+	_, ok := m.clearedFields[rewardentry.FieldExpiresAt]
+	return ok
+}
+
+// ResetExpiresAt resets all changes to the "expires_at" field.
+func (m *RewardEntryMutation) ResetExpiresAt() {
+	m.expires_at = nil
+	delete(m.clearedFields, rewardentry.FieldExpiresAt)
+}
+
+// SetUsed sets the "used" field.
+func (m *RewardEntryMutation) SetUsed(value money.Amount) {
+	m.used = &value
+	m.addused = nil
+}
+
+// Used returns the value of the "used" field in the mutation.
+func (m *RewardEntryMutation) Used() (r money.Amount, exists bool) {
+	v := m.used
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldUsed returns the old "used" field's value of the RewardEntry entity.
+// If the RewardEntry object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *RewardEntryMutation) OldUsed(ctx context.Context) (v money.Amount, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldUsed is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldUsed requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldUsed: %w", err)
+	}
+	return oldValue.Used, nil
+}
+
+// AddUsed adds value to the "used" field.
+func (m *RewardEntryMutation) AddUsed(value money.Amount) {
+	if m.addused != nil {
+		*m.addused += value
+	} else {
+		m.addused = &value
+	}
+}
+
+// AddedUsed returns the value that was added to the "used" field in this mutation.
+func (m *RewardEntryMutation) AddedUsed() (r money.Amount, exists bool) {
+	v := m.addused
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetUsed resets all changes to the "used" field.
+func (m *RewardEntryMutation) ResetUsed() {
+	m.used = nil
+	m.addused = nil
+}
+
+// SetExpired sets the "expired" field.
+func (m *RewardEntryMutation) SetExpired(value money.Amount) {
+	m.expired = &value
+	m.addexpired = nil
+}
+
+// Expired returns the value of the "expired" field in the mutation.
+func (m *RewardEntryMutation) Expired() (r money.Amount, exists bool) {
+	v := m.expired
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldExpired returns the old "expired" field's value of the RewardEntry entity.
+// If the RewardEntry object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *RewardEntryMutation) OldExpired(ctx context.Context) (v money.Amount, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldExpired is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldExpired requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldExpired: %w", err)
+	}
+	return oldValue.Expired, nil
+}
+
+// AddExpired adds value to the "expired" field.
+func (m *RewardEntryMutation) AddExpired(value money.Amount) {
+	if m.addexpired != nil {
+		*m.addexpired += value
+	} else {
+		m.addexpired = &value
+	}
+}
+
+// AddedExpired returns the value that was added to the "expired" field in this mutation.
+func (m *RewardEntryMutation) AddedExpired() (r money.Amount, exists bool) {
+	v := m.addexpired
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetExpired resets all changes to the "expired" field.
+func (m *RewardEntryMutation) ResetExpired() {
+	m.expired = nil
+	m.addexpired = nil
+}
+
+// SetRevoked sets the "revoked" field.
+func (m *RewardEntryMutation) SetRevoked(value money.Amount) {
+	m.revoked = &value
+	m.addrevoked = nil
+}
+
+// Revoked returns the value of the "revoked" field in the mutation.
+func (m *RewardEntryMutation) Revoked() (r money.Amount, exists bool) {
+	v := m.revoked
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldRevoked returns the old "revoked" field's value of the RewardEntry entity.
+// If the RewardEntry object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *RewardEntryMutation) OldRevoked(ctx context.Context) (v money.Amount, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldRevoked is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldRevoked requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldRevoked: %w", err)
+	}
+	return oldValue.Revoked, nil
+}
+
+// AddRevoked adds value to the "revoked" field.
+func (m *RewardEntryMutation) AddRevoked(value money.Amount) {
+	if m.addrevoked != nil {
+		*m.addrevoked += value
+	} else {
+		m.addrevoked = &value
+	}
+}
+
+// AddedRevoked returns the value that was added to the "revoked" field in this mutation.
+func (m *RewardEntryMutation) AddedRevoked() (r money.Amount, exists bool) {
+	v := m.addrevoked
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetRevoked resets all changes to the "revoked" field.
+func (m *RewardEntryMutation) ResetRevoked() {
+	m.revoked = nil
+	m.addrevoked = nil
+}
+
+// SetRefundedBy sets the "refunded_by" field.
+func (m *RewardEntryMutation) SetRefundedBy(u uuid.UUID) {
+	m.refunded_by = &u
+}
+
+// RefundedBy returns the value of the "refunded_by" field in the mutation.
+func (m *RewardEntryMutation) RefundedBy() (r uuid.UUID, exists bool) {
+	v := m.refunded_by
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldRefundedBy returns the old "refunded_by" field's value of the RewardEntry entity.
+// If the RewardEntry object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *RewardEntryMutation) OldRefundedBy(ctx context.Context) (v *uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldRefundedBy is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldRefundedBy requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldRefundedBy: %w", err)
+	}
+	return oldValue.RefundedBy, nil
+}
+
+// ClearRefundedBy clears the value of the "refunded_by" field.
+func (m *RewardEntryMutation) ClearRefundedBy() {
+	m.refunded_by = nil
+	m.clearedFields[rewardentry.FieldRefundedBy] = struct{}{}
+}
+
+// RefundedByCleared returns if the "refunded_by" field was cleared in this mutation.
+func (m *RewardEntryMutation) RefundedByCleared() bool {
+	_, ok := m.clearedFields[rewardentry.FieldRefundedBy]
+	return ok
+}
+
+// ResetRefundedBy resets all changes to the "refunded_by" field.
+func (m *RewardEntryMutation) ResetRefundedBy() {
+	m.refunded_by = nil
+	delete(m.clearedFields, rewardentry.FieldRefundedBy)
+}
+
+// SetCreatedAt sets the "created_at" field.
+func (m *RewardEntryMutation) SetCreatedAt(t time.Time) {
+	m.created_at = &t
+}
+
+// CreatedAt returns the value of the "created_at" field in the mutation.
+func (m *RewardEntryMutation) CreatedAt() (r time.Time, exists bool) {
+	v := m.created_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCreatedAt returns the old "created_at" field's value of the RewardEntry entity.
+// If the RewardEntry object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *RewardEntryMutation) OldCreatedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCreatedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCreatedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCreatedAt: %w", err)
+	}
+	return oldValue.CreatedAt, nil
+}
+
+// ResetCreatedAt resets all changes to the "created_at" field.
+func (m *RewardEntryMutation) ResetCreatedAt() {
+	m.created_at = nil
+}
+
+// Where appends a list predicates to the RewardEntryMutation builder.
+func (m *RewardEntryMutation) Where(ps ...predicate.RewardEntry) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the RewardEntryMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *RewardEntryMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.RewardEntry, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *RewardEntryMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *RewardEntryMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (RewardEntry).
+func (m *RewardEntryMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *RewardEntryMutation) Fields() []string {
+	fields := make([]string, 0, 18)
+	if m.shopper_id != nil {
+		fields = append(fields, rewardentry.FieldShopperID)
+	}
+	if m.seq != nil {
+		fields = append(fields, rewardentry.FieldSeq)
+	}
+	if m.kind != nil {
+		fields = append(fields, rewardentry.FieldKind)
+	}
+	if m.purchase_id != nil {
+		fields = append(fields, rewardentry.FieldPurchaseID)
+	}
+	if m.refund_id != nil {
+		fields = append(fields, rewardentry.FieldRefundID)
+	}
+	if m.perk_id != nil {
+		fields = append(fields, rewardentry.FieldPerkID)
+	}
+	if m.revision != nil {
+		fields = append(fields, rewardentry.FieldRevision)
+	}
+	if m.time_zone != nil {
+		fields = append(fields, rewardentry.FieldTimeZone)
+	}
+	if m.facts != nil {
+		fields = append(fields, rewardentry.FieldFacts)
+	}
+	if m.result != nil {
+		fields = append(fields, rewardentry.FieldResult)
+	}
+	if m.points != nil {
+		fields = append(fields, rewardentry.FieldPoints)
+	}
+	if m.spent_points != nil {
+		fields = append(fields, rewardentry.FieldSpentPoints)
+	}
+	if m.expires_at != nil {
+		fields = append(fields, rewardentry.FieldExpiresAt)
+	}
+	if m.used != nil {
+		fields = append(fields, rewardentry.FieldUsed)
+	}
+	if m.expired != nil {
+		fields = append(fields, rewardentry.FieldExpired)
+	}
+	if m.revoked != nil {
+		fields = append(fields, rewardentry.FieldRevoked)
+	}
+	if m.refunded_by != nil {
+		fields = append(fields, rewardentry.FieldRefundedBy)
+	}
+	if m.created_at != nil {
+		fields = append(fields, rewardentry.FieldCreatedAt)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *RewardEntryMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case rewardentry.FieldShopperID:
+		return m.ShopperID()
+	case rewardentry.FieldSeq:
+		return m.Seq()
+	case rewardentry.FieldKind:
+		return m.Kind()
+	case rewardentry.FieldPurchaseID:
+		return m.PurchaseID()
+	case rewardentry.FieldRefundID:
+		return m.RefundID()
+	case rewardentry.FieldPerkID:
+		return m.PerkID()
+	case rewardentry.FieldRevision:
+		return m.Revision()
+	case rewardentry.FieldTimeZone:
+		return m.TimeZone()
+	case rewardentry.FieldFacts:
+		return m.Facts()
+	case rewardentry.FieldResult:
+		return m.Result()
+	case rewardentry.FieldPoints:
+		return m.Points()
+	case rewardentry.FieldSpentPoints:
+		return m.SpentPoints()
+	case rewardentry.FieldExpiresAt:
+		return m.ExpiresAt()
+	case rewardentry.FieldUsed:
+		return m.Used()
+	case rewardentry.FieldExpired:
+		return m.Expired()
+	case rewardentry.FieldRevoked:
+		return m.Revoked()
+	case rewardentry.FieldRefundedBy:
+		return m.RefundedBy()
+	case rewardentry.FieldCreatedAt:
+		return m.CreatedAt()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *RewardEntryMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case rewardentry.FieldShopperID:
+		return m.OldShopperID(ctx)
+	case rewardentry.FieldSeq:
+		return m.OldSeq(ctx)
+	case rewardentry.FieldKind:
+		return m.OldKind(ctx)
+	case rewardentry.FieldPurchaseID:
+		return m.OldPurchaseID(ctx)
+	case rewardentry.FieldRefundID:
+		return m.OldRefundID(ctx)
+	case rewardentry.FieldPerkID:
+		return m.OldPerkID(ctx)
+	case rewardentry.FieldRevision:
+		return m.OldRevision(ctx)
+	case rewardentry.FieldTimeZone:
+		return m.OldTimeZone(ctx)
+	case rewardentry.FieldFacts:
+		return m.OldFacts(ctx)
+	case rewardentry.FieldResult:
+		return m.OldResult(ctx)
+	case rewardentry.FieldPoints:
+		return m.OldPoints(ctx)
+	case rewardentry.FieldSpentPoints:
+		return m.OldSpentPoints(ctx)
+	case rewardentry.FieldExpiresAt:
+		return m.OldExpiresAt(ctx)
+	case rewardentry.FieldUsed:
+		return m.OldUsed(ctx)
+	case rewardentry.FieldExpired:
+		return m.OldExpired(ctx)
+	case rewardentry.FieldRevoked:
+		return m.OldRevoked(ctx)
+	case rewardentry.FieldRefundedBy:
+		return m.OldRefundedBy(ctx)
+	case rewardentry.FieldCreatedAt:
+		return m.OldCreatedAt(ctx)
+	}
+	return nil, fmt.Errorf("unknown RewardEntry field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *RewardEntryMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case rewardentry.FieldShopperID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetShopperID(v)
+		return nil
+	case rewardentry.FieldSeq:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetSeq(v)
+		return nil
+	case rewardentry.FieldKind:
+		v, ok := value.(rewardentry.Kind)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetKind(v)
+		return nil
+	case rewardentry.FieldPurchaseID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetPurchaseID(v)
+		return nil
+	case rewardentry.FieldRefundID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetRefundID(v)
+		return nil
+	case rewardentry.FieldPerkID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetPerkID(v)
+		return nil
+	case rewardentry.FieldRevision:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetRevision(v)
+		return nil
+	case rewardentry.FieldTimeZone:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetTimeZone(v)
+		return nil
+	case rewardentry.FieldFacts:
+		v, ok := value.(schema.PurchaseFacts)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetFacts(v)
+		return nil
+	case rewardentry.FieldResult:
+		v, ok := value.(schema.RewardResult)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetResult(v)
+		return nil
+	case rewardentry.FieldPoints:
+		v, ok := value.(money.Amount)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetPoints(v)
+		return nil
+	case rewardentry.FieldSpentPoints:
+		v, ok := value.(money.Amount)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetSpentPoints(v)
+		return nil
+	case rewardentry.FieldExpiresAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetExpiresAt(v)
+		return nil
+	case rewardentry.FieldUsed:
+		v, ok := value.(money.Amount)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetUsed(v)
+		return nil
+	case rewardentry.FieldExpired:
+		v, ok := value.(money.Amount)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetExpired(v)
+		return nil
+	case rewardentry.FieldRevoked:
+		v, ok := value.(money.Amount)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetRevoked(v)
+		return nil
+	case rewardentry.FieldRefundedBy:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetRefundedBy(v)
+		return nil
+	case rewardentry.FieldCreatedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCreatedAt(v)
+		return nil
+	}
+	return fmt.Errorf("unknown RewardEntry field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *RewardEntryMutation) AddedFields() []string {
+	var fields []string
+	if m.addseq != nil {
+		fields = append(fields, rewardentry.FieldSeq)
+	}
+	if m.addrevision != nil {
+		fields = append(fields, rewardentry.FieldRevision)
+	}
+	if m.addpoints != nil {
+		fields = append(fields, rewardentry.FieldPoints)
+	}
+	if m.addspent_points != nil {
+		fields = append(fields, rewardentry.FieldSpentPoints)
+	}
+	if m.addused != nil {
+		fields = append(fields, rewardentry.FieldUsed)
+	}
+	if m.addexpired != nil {
+		fields = append(fields, rewardentry.FieldExpired)
+	}
+	if m.addrevoked != nil {
+		fields = append(fields, rewardentry.FieldRevoked)
+	}
+	return fields
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *RewardEntryMutation) AddedField(name string) (ent.Value, bool) {
+	switch name {
+	case rewardentry.FieldSeq:
+		return m.AddedSeq()
+	case rewardentry.FieldRevision:
+		return m.AddedRevision()
+	case rewardentry.FieldPoints:
+		return m.AddedPoints()
+	case rewardentry.FieldSpentPoints:
+		return m.AddedSpentPoints()
+	case rewardentry.FieldUsed:
+		return m.AddedUsed()
+	case rewardentry.FieldExpired:
+		return m.AddedExpired()
+	case rewardentry.FieldRevoked:
+		return m.AddedRevoked()
+	}
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *RewardEntryMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	case rewardentry.FieldSeq:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddSeq(v)
+		return nil
+	case rewardentry.FieldRevision:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddRevision(v)
+		return nil
+	case rewardentry.FieldPoints:
+		v, ok := value.(money.Amount)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddPoints(v)
+		return nil
+	case rewardentry.FieldSpentPoints:
+		v, ok := value.(money.Amount)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddSpentPoints(v)
+		return nil
+	case rewardentry.FieldUsed:
+		v, ok := value.(money.Amount)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddUsed(v)
+		return nil
+	case rewardentry.FieldExpired:
+		v, ok := value.(money.Amount)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddExpired(v)
+		return nil
+	case rewardentry.FieldRevoked:
+		v, ok := value.(money.Amount)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddRevoked(v)
+		return nil
+	}
+	return fmt.Errorf("unknown RewardEntry numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *RewardEntryMutation) ClearedFields() []string {
+	var fields []string
+	if m.FieldCleared(rewardentry.FieldPurchaseID) {
+		fields = append(fields, rewardentry.FieldPurchaseID)
+	}
+	if m.FieldCleared(rewardentry.FieldRefundID) {
+		fields = append(fields, rewardentry.FieldRefundID)
+	}
+	if m.FieldCleared(rewardentry.FieldPerkID) {
+		fields = append(fields, rewardentry.FieldPerkID)
+	}
+	if m.FieldCleared(rewardentry.FieldExpiresAt) {
+		fields = append(fields, rewardentry.FieldExpiresAt)
+	}
+	if m.FieldCleared(rewardentry.FieldRefundedBy) {
+		fields = append(fields, rewardentry.FieldRefundedBy)
+	}
+	return fields
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *RewardEntryMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *RewardEntryMutation) ClearField(name string) error {
+	switch name {
+	case rewardentry.FieldPurchaseID:
+		m.ClearPurchaseID()
+		return nil
+	case rewardentry.FieldRefundID:
+		m.ClearRefundID()
+		return nil
+	case rewardentry.FieldPerkID:
+		m.ClearPerkID()
+		return nil
+	case rewardentry.FieldExpiresAt:
+		m.ClearExpiresAt()
+		return nil
+	case rewardentry.FieldRefundedBy:
+		m.ClearRefundedBy()
+		return nil
+	}
+	return fmt.Errorf("unknown RewardEntry nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *RewardEntryMutation) ResetField(name string) error {
+	switch name {
+	case rewardentry.FieldShopperID:
+		m.ResetShopperID()
+		return nil
+	case rewardentry.FieldSeq:
+		m.ResetSeq()
+		return nil
+	case rewardentry.FieldKind:
+		m.ResetKind()
+		return nil
+	case rewardentry.FieldPurchaseID:
+		m.ResetPurchaseID()
+		return nil
+	case rewardentry.FieldRefundID:
+		m.ResetRefundID()
+		return nil
+	case rewardentry.FieldPerkID:
+		m.ResetPerkID()
+		return nil
+	case rewardentry.FieldRevision:
+		m.ResetRevision()
+		return nil
+	case rewardentry.FieldTimeZone:
+		m.ResetTimeZone()
+		return nil
+	case rewardentry.FieldFacts:
+		m.ResetFacts()
+		return nil
+	case rewardentry.FieldResult:
+		m.ResetResult()
+		return nil
+	case rewardentry.FieldPoints:
+		m.ResetPoints()
+		return nil
+	case rewardentry.FieldSpentPoints:
+		m.ResetSpentPoints()
+		return nil
+	case rewardentry.FieldExpiresAt:
+		m.ResetExpiresAt()
+		return nil
+	case rewardentry.FieldUsed:
+		m.ResetUsed()
+		return nil
+	case rewardentry.FieldExpired:
+		m.ResetExpired()
+		return nil
+	case rewardentry.FieldRevoked:
+		m.ResetRevoked()
+		return nil
+	case rewardentry.FieldRefundedBy:
+		m.ResetRefundedBy()
+		return nil
+	case rewardentry.FieldCreatedAt:
+		m.ResetCreatedAt()
+		return nil
+	}
+	return fmt.Errorf("unknown RewardEntry field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *RewardEntryMutation) AddedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *RewardEntryMutation) AddedIDs(name string) []ent.Value {
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *RewardEntryMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *RewardEntryMutation) RemovedIDs(name string) []ent.Value {
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *RewardEntryMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *RewardEntryMutation) EdgeCleared(name string) bool {
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *RewardEntryMutation) ClearEdge(name string) error {
+	return fmt.Errorf("unknown RewardEntry unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *RewardEntryMutation) ResetEdge(name string) error {
+	return fmt.Errorf("unknown RewardEntry edge %s", name)
+}
+
+// RewardRuleMutation represents an operation that mutates the RewardRule nodes in the graph.
+type RewardRuleMutation struct {
+	config
+	op            Op
+	typ           string
+	id            *uuid.UUID
+	kind          *rewardrule.Kind
+	code          *string
+	status        *rewardrule.Status
+	content       *schema.RewardContent
+	version       *int
+	addversion    *int
+	created_at    *time.Time
+	updated_at    *time.Time
+	clearedFields map[string]struct{}
+	done          bool
+	oldValue      func(context.Context) (*RewardRule, error)
+	predicates    []predicate.RewardRule
+}
+
+var _ ent.Mutation = (*RewardRuleMutation)(nil)
+
+// rewardruleOption allows management of the mutation configuration using functional options.
+type rewardruleOption func(*RewardRuleMutation)
+
+// newRewardRuleMutation creates new mutation for the RewardRule entity.
+func newRewardRuleMutation(c config, op Op, opts ...rewardruleOption) *RewardRuleMutation {
+	m := &RewardRuleMutation{
+		config:        c,
+		op:            op,
+		typ:           TypeRewardRule,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withRewardRuleID sets the ID field of the mutation.
+func withRewardRuleID(id uuid.UUID) rewardruleOption {
+	return func(m *RewardRuleMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *RewardRule
+		)
+		m.oldValue = func(ctx context.Context) (*RewardRule, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().RewardRule.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withRewardRule sets the old RewardRule of the mutation.
+func withRewardRule(node *RewardRule) rewardruleOption {
+	return func(m *RewardRuleMutation) {
+		m.oldValue = func(context.Context) (*RewardRule, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m RewardRuleMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m RewardRuleMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("ent: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// SetID sets the value of the id field. Note that this
+// operation is only accepted on creation of RewardRule entities.
+func (m *RewardRuleMutation) SetID(id uuid.UUID) {
+	m.id = &id
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *RewardRuleMutation) ID() (id uuid.UUID, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *RewardRuleMutation) IDs(ctx context.Context) ([]uuid.UUID, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []uuid.UUID{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().RewardRule.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetKind sets the "kind" field.
+func (m *RewardRuleMutation) SetKind(r rewardrule.Kind) {
+	m.kind = &r
+}
+
+// Kind returns the value of the "kind" field in the mutation.
+func (m *RewardRuleMutation) Kind() (r rewardrule.Kind, exists bool) {
+	v := m.kind
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldKind returns the old "kind" field's value of the RewardRule entity.
+// If the RewardRule object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *RewardRuleMutation) OldKind(ctx context.Context) (v rewardrule.Kind, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldKind is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldKind requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldKind: %w", err)
+	}
+	return oldValue.Kind, nil
+}
+
+// ResetKind resets all changes to the "kind" field.
+func (m *RewardRuleMutation) ResetKind() {
+	m.kind = nil
+}
+
+// SetCode sets the "code" field.
+func (m *RewardRuleMutation) SetCode(s string) {
+	m.code = &s
+}
+
+// Code returns the value of the "code" field in the mutation.
+func (m *RewardRuleMutation) Code() (r string, exists bool) {
+	v := m.code
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCode returns the old "code" field's value of the RewardRule entity.
+// If the RewardRule object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *RewardRuleMutation) OldCode(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCode is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCode requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCode: %w", err)
+	}
+	return oldValue.Code, nil
+}
+
+// ResetCode resets all changes to the "code" field.
+func (m *RewardRuleMutation) ResetCode() {
+	m.code = nil
+}
+
+// SetStatus sets the "status" field.
+func (m *RewardRuleMutation) SetStatus(r rewardrule.Status) {
+	m.status = &r
+}
+
+// Status returns the value of the "status" field in the mutation.
+func (m *RewardRuleMutation) Status() (r rewardrule.Status, exists bool) {
+	v := m.status
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldStatus returns the old "status" field's value of the RewardRule entity.
+// If the RewardRule object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *RewardRuleMutation) OldStatus(ctx context.Context) (v rewardrule.Status, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldStatus is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldStatus requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldStatus: %w", err)
+	}
+	return oldValue.Status, nil
+}
+
+// ResetStatus resets all changes to the "status" field.
+func (m *RewardRuleMutation) ResetStatus() {
+	m.status = nil
+}
+
+// SetContent sets the "content" field.
+func (m *RewardRuleMutation) SetContent(sc schema.RewardContent) {
+	m.content = &sc
+}
+
+// Content returns the value of the "content" field in the mutation.
+func (m *RewardRuleMutation) Content() (r schema.RewardContent, exists bool) {
+	v := m.content
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldContent returns the old "content" field's value of the RewardRule entity.
+// If the RewardRule object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *RewardRuleMutation) OldContent(ctx context.Context) (v schema.RewardContent, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldContent is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldContent requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldContent: %w", err)
+	}
+	return oldValue.Content, nil
+}
+
+// ResetContent resets all changes to the "content" field.
+func (m *RewardRuleMutation) ResetContent() {
+	m.content = nil
+}
+
+// SetVersion sets the "version" field.
+func (m *RewardRuleMutation) SetVersion(i int) {
+	m.version = &i
+	m.addversion = nil
+}
+
+// Version returns the value of the "version" field in the mutation.
+func (m *RewardRuleMutation) Version() (r int, exists bool) {
+	v := m.version
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldVersion returns the old "version" field's value of the RewardRule entity.
+// If the RewardRule object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *RewardRuleMutation) OldVersion(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldVersion is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldVersion requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldVersion: %w", err)
+	}
+	return oldValue.Version, nil
+}
+
+// AddVersion adds i to the "version" field.
+func (m *RewardRuleMutation) AddVersion(i int) {
+	if m.addversion != nil {
+		*m.addversion += i
+	} else {
+		m.addversion = &i
+	}
+}
+
+// AddedVersion returns the value that was added to the "version" field in this mutation.
+func (m *RewardRuleMutation) AddedVersion() (r int, exists bool) {
+	v := m.addversion
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetVersion resets all changes to the "version" field.
+func (m *RewardRuleMutation) ResetVersion() {
+	m.version = nil
+	m.addversion = nil
+}
+
+// SetCreatedAt sets the "created_at" field.
+func (m *RewardRuleMutation) SetCreatedAt(t time.Time) {
+	m.created_at = &t
+}
+
+// CreatedAt returns the value of the "created_at" field in the mutation.
+func (m *RewardRuleMutation) CreatedAt() (r time.Time, exists bool) {
+	v := m.created_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCreatedAt returns the old "created_at" field's value of the RewardRule entity.
+// If the RewardRule object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *RewardRuleMutation) OldCreatedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCreatedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCreatedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCreatedAt: %w", err)
+	}
+	return oldValue.CreatedAt, nil
+}
+
+// ResetCreatedAt resets all changes to the "created_at" field.
+func (m *RewardRuleMutation) ResetCreatedAt() {
+	m.created_at = nil
+}
+
+// SetUpdatedAt sets the "updated_at" field.
+func (m *RewardRuleMutation) SetUpdatedAt(t time.Time) {
+	m.updated_at = &t
+}
+
+// UpdatedAt returns the value of the "updated_at" field in the mutation.
+func (m *RewardRuleMutation) UpdatedAt() (r time.Time, exists bool) {
+	v := m.updated_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldUpdatedAt returns the old "updated_at" field's value of the RewardRule entity.
+// If the RewardRule object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *RewardRuleMutation) OldUpdatedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldUpdatedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldUpdatedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldUpdatedAt: %w", err)
+	}
+	return oldValue.UpdatedAt, nil
+}
+
+// ResetUpdatedAt resets all changes to the "updated_at" field.
+func (m *RewardRuleMutation) ResetUpdatedAt() {
+	m.updated_at = nil
+}
+
+// Where appends a list predicates to the RewardRuleMutation builder.
+func (m *RewardRuleMutation) Where(ps ...predicate.RewardRule) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the RewardRuleMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *RewardRuleMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.RewardRule, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *RewardRuleMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *RewardRuleMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (RewardRule).
+func (m *RewardRuleMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *RewardRuleMutation) Fields() []string {
+	fields := make([]string, 0, 7)
+	if m.kind != nil {
+		fields = append(fields, rewardrule.FieldKind)
+	}
+	if m.code != nil {
+		fields = append(fields, rewardrule.FieldCode)
+	}
+	if m.status != nil {
+		fields = append(fields, rewardrule.FieldStatus)
+	}
+	if m.content != nil {
+		fields = append(fields, rewardrule.FieldContent)
+	}
+	if m.version != nil {
+		fields = append(fields, rewardrule.FieldVersion)
+	}
+	if m.created_at != nil {
+		fields = append(fields, rewardrule.FieldCreatedAt)
+	}
+	if m.updated_at != nil {
+		fields = append(fields, rewardrule.FieldUpdatedAt)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *RewardRuleMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case rewardrule.FieldKind:
+		return m.Kind()
+	case rewardrule.FieldCode:
+		return m.Code()
+	case rewardrule.FieldStatus:
+		return m.Status()
+	case rewardrule.FieldContent:
+		return m.Content()
+	case rewardrule.FieldVersion:
+		return m.Version()
+	case rewardrule.FieldCreatedAt:
+		return m.CreatedAt()
+	case rewardrule.FieldUpdatedAt:
+		return m.UpdatedAt()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *RewardRuleMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case rewardrule.FieldKind:
+		return m.OldKind(ctx)
+	case rewardrule.FieldCode:
+		return m.OldCode(ctx)
+	case rewardrule.FieldStatus:
+		return m.OldStatus(ctx)
+	case rewardrule.FieldContent:
+		return m.OldContent(ctx)
+	case rewardrule.FieldVersion:
+		return m.OldVersion(ctx)
+	case rewardrule.FieldCreatedAt:
+		return m.OldCreatedAt(ctx)
+	case rewardrule.FieldUpdatedAt:
+		return m.OldUpdatedAt(ctx)
+	}
+	return nil, fmt.Errorf("unknown RewardRule field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *RewardRuleMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case rewardrule.FieldKind:
+		v, ok := value.(rewardrule.Kind)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetKind(v)
+		return nil
+	case rewardrule.FieldCode:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCode(v)
+		return nil
+	case rewardrule.FieldStatus:
+		v, ok := value.(rewardrule.Status)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetStatus(v)
+		return nil
+	case rewardrule.FieldContent:
+		v, ok := value.(schema.RewardContent)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetContent(v)
+		return nil
+	case rewardrule.FieldVersion:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetVersion(v)
+		return nil
+	case rewardrule.FieldCreatedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCreatedAt(v)
+		return nil
+	case rewardrule.FieldUpdatedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetUpdatedAt(v)
+		return nil
+	}
+	return fmt.Errorf("unknown RewardRule field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *RewardRuleMutation) AddedFields() []string {
+	var fields []string
+	if m.addversion != nil {
+		fields = append(fields, rewardrule.FieldVersion)
+	}
+	return fields
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *RewardRuleMutation) AddedField(name string) (ent.Value, bool) {
+	switch name {
+	case rewardrule.FieldVersion:
+		return m.AddedVersion()
+	}
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *RewardRuleMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	case rewardrule.FieldVersion:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddVersion(v)
+		return nil
+	}
+	return fmt.Errorf("unknown RewardRule numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *RewardRuleMutation) ClearedFields() []string {
+	return nil
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *RewardRuleMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *RewardRuleMutation) ClearField(name string) error {
+	return fmt.Errorf("unknown RewardRule nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *RewardRuleMutation) ResetField(name string) error {
+	switch name {
+	case rewardrule.FieldKind:
+		m.ResetKind()
+		return nil
+	case rewardrule.FieldCode:
+		m.ResetCode()
+		return nil
+	case rewardrule.FieldStatus:
+		m.ResetStatus()
+		return nil
+	case rewardrule.FieldContent:
+		m.ResetContent()
+		return nil
+	case rewardrule.FieldVersion:
+		m.ResetVersion()
+		return nil
+	case rewardrule.FieldCreatedAt:
+		m.ResetCreatedAt()
+		return nil
+	case rewardrule.FieldUpdatedAt:
+		m.ResetUpdatedAt()
+		return nil
+	}
+	return fmt.Errorf("unknown RewardRule field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *RewardRuleMutation) AddedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *RewardRuleMutation) AddedIDs(name string) []ent.Value {
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *RewardRuleMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *RewardRuleMutation) RemovedIDs(name string) []ent.Value {
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *RewardRuleMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *RewardRuleMutation) EdgeCleared(name string) bool {
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *RewardRuleMutation) ClearEdge(name string) error {
+	return fmt.Errorf("unknown RewardRule unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *RewardRuleMutation) ResetEdge(name string) error {
+	return fmt.Errorf("unknown RewardRule edge %s", name)
+}
+
+// RewardRuleVersionMutation represents an operation that mutates the RewardRuleVersion nodes in the graph.
+type RewardRuleVersionMutation struct {
+	config
+	op            Op
+	typ           string
+	id            *uuid.UUID
+	rule_id       *uuid.UUID
+	version       *int
+	addversion    *int
+	revision      *int64
+	addrevision   *int64
+	content       *schema.RewardContent
+	created_at    *time.Time
+	clearedFields map[string]struct{}
+	done          bool
+	oldValue      func(context.Context) (*RewardRuleVersion, error)
+	predicates    []predicate.RewardRuleVersion
+}
+
+var _ ent.Mutation = (*RewardRuleVersionMutation)(nil)
+
+// rewardruleversionOption allows management of the mutation configuration using functional options.
+type rewardruleversionOption func(*RewardRuleVersionMutation)
+
+// newRewardRuleVersionMutation creates new mutation for the RewardRuleVersion entity.
+func newRewardRuleVersionMutation(c config, op Op, opts ...rewardruleversionOption) *RewardRuleVersionMutation {
+	m := &RewardRuleVersionMutation{
+		config:        c,
+		op:            op,
+		typ:           TypeRewardRuleVersion,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withRewardRuleVersionID sets the ID field of the mutation.
+func withRewardRuleVersionID(id uuid.UUID) rewardruleversionOption {
+	return func(m *RewardRuleVersionMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *RewardRuleVersion
+		)
+		m.oldValue = func(ctx context.Context) (*RewardRuleVersion, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().RewardRuleVersion.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withRewardRuleVersion sets the old RewardRuleVersion of the mutation.
+func withRewardRuleVersion(node *RewardRuleVersion) rewardruleversionOption {
+	return func(m *RewardRuleVersionMutation) {
+		m.oldValue = func(context.Context) (*RewardRuleVersion, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m RewardRuleVersionMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m RewardRuleVersionMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("ent: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// SetID sets the value of the id field. Note that this
+// operation is only accepted on creation of RewardRuleVersion entities.
+func (m *RewardRuleVersionMutation) SetID(id uuid.UUID) {
+	m.id = &id
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *RewardRuleVersionMutation) ID() (id uuid.UUID, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *RewardRuleVersionMutation) IDs(ctx context.Context) ([]uuid.UUID, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []uuid.UUID{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().RewardRuleVersion.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetRuleID sets the "rule_id" field.
+func (m *RewardRuleVersionMutation) SetRuleID(u uuid.UUID) {
+	m.rule_id = &u
+}
+
+// RuleID returns the value of the "rule_id" field in the mutation.
+func (m *RewardRuleVersionMutation) RuleID() (r uuid.UUID, exists bool) {
+	v := m.rule_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldRuleID returns the old "rule_id" field's value of the RewardRuleVersion entity.
+// If the RewardRuleVersion object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *RewardRuleVersionMutation) OldRuleID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldRuleID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldRuleID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldRuleID: %w", err)
+	}
+	return oldValue.RuleID, nil
+}
+
+// ResetRuleID resets all changes to the "rule_id" field.
+func (m *RewardRuleVersionMutation) ResetRuleID() {
+	m.rule_id = nil
+}
+
+// SetVersion sets the "version" field.
+func (m *RewardRuleVersionMutation) SetVersion(i int) {
+	m.version = &i
+	m.addversion = nil
+}
+
+// Version returns the value of the "version" field in the mutation.
+func (m *RewardRuleVersionMutation) Version() (r int, exists bool) {
+	v := m.version
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldVersion returns the old "version" field's value of the RewardRuleVersion entity.
+// If the RewardRuleVersion object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *RewardRuleVersionMutation) OldVersion(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldVersion is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldVersion requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldVersion: %w", err)
+	}
+	return oldValue.Version, nil
+}
+
+// AddVersion adds i to the "version" field.
+func (m *RewardRuleVersionMutation) AddVersion(i int) {
+	if m.addversion != nil {
+		*m.addversion += i
+	} else {
+		m.addversion = &i
+	}
+}
+
+// AddedVersion returns the value that was added to the "version" field in this mutation.
+func (m *RewardRuleVersionMutation) AddedVersion() (r int, exists bool) {
+	v := m.addversion
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetVersion resets all changes to the "version" field.
+func (m *RewardRuleVersionMutation) ResetVersion() {
+	m.version = nil
+	m.addversion = nil
+}
+
+// SetRevision sets the "revision" field.
+func (m *RewardRuleVersionMutation) SetRevision(i int64) {
+	m.revision = &i
+	m.addrevision = nil
+}
+
+// Revision returns the value of the "revision" field in the mutation.
+func (m *RewardRuleVersionMutation) Revision() (r int64, exists bool) {
+	v := m.revision
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldRevision returns the old "revision" field's value of the RewardRuleVersion entity.
+// If the RewardRuleVersion object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *RewardRuleVersionMutation) OldRevision(ctx context.Context) (v int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldRevision is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldRevision requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldRevision: %w", err)
+	}
+	return oldValue.Revision, nil
+}
+
+// AddRevision adds i to the "revision" field.
+func (m *RewardRuleVersionMutation) AddRevision(i int64) {
+	if m.addrevision != nil {
+		*m.addrevision += i
+	} else {
+		m.addrevision = &i
+	}
+}
+
+// AddedRevision returns the value that was added to the "revision" field in this mutation.
+func (m *RewardRuleVersionMutation) AddedRevision() (r int64, exists bool) {
+	v := m.addrevision
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetRevision resets all changes to the "revision" field.
+func (m *RewardRuleVersionMutation) ResetRevision() {
+	m.revision = nil
+	m.addrevision = nil
+}
+
+// SetContent sets the "content" field.
+func (m *RewardRuleVersionMutation) SetContent(sc schema.RewardContent) {
+	m.content = &sc
+}
+
+// Content returns the value of the "content" field in the mutation.
+func (m *RewardRuleVersionMutation) Content() (r schema.RewardContent, exists bool) {
+	v := m.content
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldContent returns the old "content" field's value of the RewardRuleVersion entity.
+// If the RewardRuleVersion object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *RewardRuleVersionMutation) OldContent(ctx context.Context) (v schema.RewardContent, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldContent is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldContent requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldContent: %w", err)
+	}
+	return oldValue.Content, nil
+}
+
+// ResetContent resets all changes to the "content" field.
+func (m *RewardRuleVersionMutation) ResetContent() {
+	m.content = nil
+}
+
+// SetCreatedAt sets the "created_at" field.
+func (m *RewardRuleVersionMutation) SetCreatedAt(t time.Time) {
+	m.created_at = &t
+}
+
+// CreatedAt returns the value of the "created_at" field in the mutation.
+func (m *RewardRuleVersionMutation) CreatedAt() (r time.Time, exists bool) {
+	v := m.created_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCreatedAt returns the old "created_at" field's value of the RewardRuleVersion entity.
+// If the RewardRuleVersion object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *RewardRuleVersionMutation) OldCreatedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCreatedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCreatedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCreatedAt: %w", err)
+	}
+	return oldValue.CreatedAt, nil
+}
+
+// ResetCreatedAt resets all changes to the "created_at" field.
+func (m *RewardRuleVersionMutation) ResetCreatedAt() {
+	m.created_at = nil
+}
+
+// Where appends a list predicates to the RewardRuleVersionMutation builder.
+func (m *RewardRuleVersionMutation) Where(ps ...predicate.RewardRuleVersion) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the RewardRuleVersionMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *RewardRuleVersionMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.RewardRuleVersion, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *RewardRuleVersionMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *RewardRuleVersionMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (RewardRuleVersion).
+func (m *RewardRuleVersionMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *RewardRuleVersionMutation) Fields() []string {
+	fields := make([]string, 0, 5)
+	if m.rule_id != nil {
+		fields = append(fields, rewardruleversion.FieldRuleID)
+	}
+	if m.version != nil {
+		fields = append(fields, rewardruleversion.FieldVersion)
+	}
+	if m.revision != nil {
+		fields = append(fields, rewardruleversion.FieldRevision)
+	}
+	if m.content != nil {
+		fields = append(fields, rewardruleversion.FieldContent)
+	}
+	if m.created_at != nil {
+		fields = append(fields, rewardruleversion.FieldCreatedAt)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *RewardRuleVersionMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case rewardruleversion.FieldRuleID:
+		return m.RuleID()
+	case rewardruleversion.FieldVersion:
+		return m.Version()
+	case rewardruleversion.FieldRevision:
+		return m.Revision()
+	case rewardruleversion.FieldContent:
+		return m.Content()
+	case rewardruleversion.FieldCreatedAt:
+		return m.CreatedAt()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *RewardRuleVersionMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case rewardruleversion.FieldRuleID:
+		return m.OldRuleID(ctx)
+	case rewardruleversion.FieldVersion:
+		return m.OldVersion(ctx)
+	case rewardruleversion.FieldRevision:
+		return m.OldRevision(ctx)
+	case rewardruleversion.FieldContent:
+		return m.OldContent(ctx)
+	case rewardruleversion.FieldCreatedAt:
+		return m.OldCreatedAt(ctx)
+	}
+	return nil, fmt.Errorf("unknown RewardRuleVersion field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *RewardRuleVersionMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case rewardruleversion.FieldRuleID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetRuleID(v)
+		return nil
+	case rewardruleversion.FieldVersion:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetVersion(v)
+		return nil
+	case rewardruleversion.FieldRevision:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetRevision(v)
+		return nil
+	case rewardruleversion.FieldContent:
+		v, ok := value.(schema.RewardContent)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetContent(v)
+		return nil
+	case rewardruleversion.FieldCreatedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCreatedAt(v)
+		return nil
+	}
+	return fmt.Errorf("unknown RewardRuleVersion field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *RewardRuleVersionMutation) AddedFields() []string {
+	var fields []string
+	if m.addversion != nil {
+		fields = append(fields, rewardruleversion.FieldVersion)
+	}
+	if m.addrevision != nil {
+		fields = append(fields, rewardruleversion.FieldRevision)
+	}
+	return fields
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *RewardRuleVersionMutation) AddedField(name string) (ent.Value, bool) {
+	switch name {
+	case rewardruleversion.FieldVersion:
+		return m.AddedVersion()
+	case rewardruleversion.FieldRevision:
+		return m.AddedRevision()
+	}
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *RewardRuleVersionMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	case rewardruleversion.FieldVersion:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddVersion(v)
+		return nil
+	case rewardruleversion.FieldRevision:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddRevision(v)
+		return nil
+	}
+	return fmt.Errorf("unknown RewardRuleVersion numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *RewardRuleVersionMutation) ClearedFields() []string {
+	return nil
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *RewardRuleVersionMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *RewardRuleVersionMutation) ClearField(name string) error {
+	return fmt.Errorf("unknown RewardRuleVersion nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *RewardRuleVersionMutation) ResetField(name string) error {
+	switch name {
+	case rewardruleversion.FieldRuleID:
+		m.ResetRuleID()
+		return nil
+	case rewardruleversion.FieldVersion:
+		m.ResetVersion()
+		return nil
+	case rewardruleversion.FieldRevision:
+		m.ResetRevision()
+		return nil
+	case rewardruleversion.FieldContent:
+		m.ResetContent()
+		return nil
+	case rewardruleversion.FieldCreatedAt:
+		m.ResetCreatedAt()
+		return nil
+	}
+	return fmt.Errorf("unknown RewardRuleVersion field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *RewardRuleVersionMutation) AddedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *RewardRuleVersionMutation) AddedIDs(name string) []ent.Value {
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *RewardRuleVersionMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *RewardRuleVersionMutation) RemovedIDs(name string) []ent.Value {
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *RewardRuleVersionMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *RewardRuleVersionMutation) EdgeCleared(name string) bool {
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *RewardRuleVersionMutation) ClearEdge(name string) error {
+	return fmt.Errorf("unknown RewardRuleVersion unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *RewardRuleVersionMutation) ResetEdge(name string) error {
+	return fmt.Errorf("unknown RewardRuleVersion edge %s", name)
+}
+
+// RewardStandingMutation represents an operation that mutates the RewardStanding nodes in the graph.
+type RewardStandingMutation struct {
+	config
+	op            Op
+	typ           string
+	id            *uuid.UUID
+	shopper_id    *uuid.UUID
+	time_zone     *string
+	enabled       *bool
+	display_name  *string
+	seq           *int64
+	addseq        *int64
+	state         *schema.RewardState
+	expires_at    *time.Time
+	clearedFields map[string]struct{}
+	done          bool
+	oldValue      func(context.Context) (*RewardStanding, error)
+	predicates    []predicate.RewardStanding
+}
+
+var _ ent.Mutation = (*RewardStandingMutation)(nil)
+
+// rewardstandingOption allows management of the mutation configuration using functional options.
+type rewardstandingOption func(*RewardStandingMutation)
+
+// newRewardStandingMutation creates new mutation for the RewardStanding entity.
+func newRewardStandingMutation(c config, op Op, opts ...rewardstandingOption) *RewardStandingMutation {
+	m := &RewardStandingMutation{
+		config:        c,
+		op:            op,
+		typ:           TypeRewardStanding,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withRewardStandingID sets the ID field of the mutation.
+func withRewardStandingID(id uuid.UUID) rewardstandingOption {
+	return func(m *RewardStandingMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *RewardStanding
+		)
+		m.oldValue = func(ctx context.Context) (*RewardStanding, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().RewardStanding.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withRewardStanding sets the old RewardStanding of the mutation.
+func withRewardStanding(node *RewardStanding) rewardstandingOption {
+	return func(m *RewardStandingMutation) {
+		m.oldValue = func(context.Context) (*RewardStanding, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m RewardStandingMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m RewardStandingMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("ent: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// SetID sets the value of the id field. Note that this
+// operation is only accepted on creation of RewardStanding entities.
+func (m *RewardStandingMutation) SetID(id uuid.UUID) {
+	m.id = &id
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *RewardStandingMutation) ID() (id uuid.UUID, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *RewardStandingMutation) IDs(ctx context.Context) ([]uuid.UUID, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []uuid.UUID{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().RewardStanding.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetShopperID sets the "shopper_id" field.
+func (m *RewardStandingMutation) SetShopperID(u uuid.UUID) {
+	m.shopper_id = &u
+}
+
+// ShopperID returns the value of the "shopper_id" field in the mutation.
+func (m *RewardStandingMutation) ShopperID() (r uuid.UUID, exists bool) {
+	v := m.shopper_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldShopperID returns the old "shopper_id" field's value of the RewardStanding entity.
+// If the RewardStanding object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *RewardStandingMutation) OldShopperID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldShopperID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldShopperID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldShopperID: %w", err)
+	}
+	return oldValue.ShopperID, nil
+}
+
+// ResetShopperID resets all changes to the "shopper_id" field.
+func (m *RewardStandingMutation) ResetShopperID() {
+	m.shopper_id = nil
+}
+
+// SetTimeZone sets the "time_zone" field.
+func (m *RewardStandingMutation) SetTimeZone(s string) {
+	m.time_zone = &s
+}
+
+// TimeZone returns the value of the "time_zone" field in the mutation.
+func (m *RewardStandingMutation) TimeZone() (r string, exists bool) {
+	v := m.time_zone
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldTimeZone returns the old "time_zone" field's value of the RewardStanding entity.
+// If the RewardStanding object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *RewardStandingMutation) OldTimeZone(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldTimeZone is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldTimeZone requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldTimeZone: %w", err)
+	}
+	return oldValue.TimeZone, nil
+}
+
+// ResetTimeZone resets all changes to the "time_zone" field.
+func (m *RewardStandingMutation) ResetTimeZone() {
+	m.time_zone = nil
+}
+
+// SetEnabled sets the "enabled" field.
+func (m *RewardStandingMutation) SetEnabled(b bool) {
+	m.enabled = &b
+}
+
+// Enabled returns the value of the "enabled" field in the mutation.
+func (m *RewardStandingMutation) Enabled() (r bool, exists bool) {
+	v := m.enabled
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldEnabled returns the old "enabled" field's value of the RewardStanding entity.
+// If the RewardStanding object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *RewardStandingMutation) OldEnabled(ctx context.Context) (v bool, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldEnabled is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldEnabled requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldEnabled: %w", err)
+	}
+	return oldValue.Enabled, nil
+}
+
+// ResetEnabled resets all changes to the "enabled" field.
+func (m *RewardStandingMutation) ResetEnabled() {
+	m.enabled = nil
+}
+
+// SetDisplayName sets the "display_name" field.
+func (m *RewardStandingMutation) SetDisplayName(s string) {
+	m.display_name = &s
+}
+
+// DisplayName returns the value of the "display_name" field in the mutation.
+func (m *RewardStandingMutation) DisplayName() (r string, exists bool) {
+	v := m.display_name
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldDisplayName returns the old "display_name" field's value of the RewardStanding entity.
+// If the RewardStanding object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *RewardStandingMutation) OldDisplayName(ctx context.Context) (v *string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldDisplayName is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldDisplayName requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldDisplayName: %w", err)
+	}
+	return oldValue.DisplayName, nil
+}
+
+// ClearDisplayName clears the value of the "display_name" field.
+func (m *RewardStandingMutation) ClearDisplayName() {
+	m.display_name = nil
+	m.clearedFields[rewardstanding.FieldDisplayName] = struct{}{}
+}
+
+// DisplayNameCleared returns if the "display_name" field was cleared in this mutation.
+func (m *RewardStandingMutation) DisplayNameCleared() bool {
+	_, ok := m.clearedFields[rewardstanding.FieldDisplayName]
+	return ok
+}
+
+// ResetDisplayName resets all changes to the "display_name" field.
+func (m *RewardStandingMutation) ResetDisplayName() {
+	m.display_name = nil
+	delete(m.clearedFields, rewardstanding.FieldDisplayName)
+}
+
+// SetSeq sets the "seq" field.
+func (m *RewardStandingMutation) SetSeq(i int64) {
+	m.seq = &i
+	m.addseq = nil
+}
+
+// Seq returns the value of the "seq" field in the mutation.
+func (m *RewardStandingMutation) Seq() (r int64, exists bool) {
+	v := m.seq
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldSeq returns the old "seq" field's value of the RewardStanding entity.
+// If the RewardStanding object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *RewardStandingMutation) OldSeq(ctx context.Context) (v int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldSeq is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldSeq requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldSeq: %w", err)
+	}
+	return oldValue.Seq, nil
+}
+
+// AddSeq adds i to the "seq" field.
+func (m *RewardStandingMutation) AddSeq(i int64) {
+	if m.addseq != nil {
+		*m.addseq += i
+	} else {
+		m.addseq = &i
+	}
+}
+
+// AddedSeq returns the value that was added to the "seq" field in this mutation.
+func (m *RewardStandingMutation) AddedSeq() (r int64, exists bool) {
+	v := m.addseq
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetSeq resets all changes to the "seq" field.
+func (m *RewardStandingMutation) ResetSeq() {
+	m.seq = nil
+	m.addseq = nil
+}
+
+// SetState sets the "state" field.
+func (m *RewardStandingMutation) SetState(ss schema.RewardState) {
+	m.state = &ss
+}
+
+// State returns the value of the "state" field in the mutation.
+func (m *RewardStandingMutation) State() (r schema.RewardState, exists bool) {
+	v := m.state
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldState returns the old "state" field's value of the RewardStanding entity.
+// If the RewardStanding object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *RewardStandingMutation) OldState(ctx context.Context) (v schema.RewardState, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldState is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldState requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldState: %w", err)
+	}
+	return oldValue.State, nil
+}
+
+// ResetState resets all changes to the "state" field.
+func (m *RewardStandingMutation) ResetState() {
+	m.state = nil
+}
+
+// SetExpiresAt sets the "expires_at" field.
+func (m *RewardStandingMutation) SetExpiresAt(t time.Time) {
+	m.expires_at = &t
+}
+
+// ExpiresAt returns the value of the "expires_at" field in the mutation.
+func (m *RewardStandingMutation) ExpiresAt() (r time.Time, exists bool) {
+	v := m.expires_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldExpiresAt returns the old "expires_at" field's value of the RewardStanding entity.
+// If the RewardStanding object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *RewardStandingMutation) OldExpiresAt(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldExpiresAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldExpiresAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldExpiresAt: %w", err)
+	}
+	return oldValue.ExpiresAt, nil
+}
+
+// ClearExpiresAt clears the value of the "expires_at" field.
+func (m *RewardStandingMutation) ClearExpiresAt() {
+	m.expires_at = nil
+	m.clearedFields[rewardstanding.FieldExpiresAt] = struct{}{}
+}
+
+// ExpiresAtCleared returns if the "expires_at" field was cleared in this mutation.
+func (m *RewardStandingMutation) ExpiresAtCleared() bool {
+	_, ok := m.clearedFields[rewardstanding.FieldExpiresAt]
+	return ok
+}
+
+// ResetExpiresAt resets all changes to the "expires_at" field.
+func (m *RewardStandingMutation) ResetExpiresAt() {
+	m.expires_at = nil
+	delete(m.clearedFields, rewardstanding.FieldExpiresAt)
+}
+
+// Where appends a list predicates to the RewardStandingMutation builder.
+func (m *RewardStandingMutation) Where(ps ...predicate.RewardStanding) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the RewardStandingMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *RewardStandingMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.RewardStanding, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *RewardStandingMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *RewardStandingMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (RewardStanding).
+func (m *RewardStandingMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *RewardStandingMutation) Fields() []string {
+	fields := make([]string, 0, 7)
+	if m.shopper_id != nil {
+		fields = append(fields, rewardstanding.FieldShopperID)
+	}
+	if m.time_zone != nil {
+		fields = append(fields, rewardstanding.FieldTimeZone)
+	}
+	if m.enabled != nil {
+		fields = append(fields, rewardstanding.FieldEnabled)
+	}
+	if m.display_name != nil {
+		fields = append(fields, rewardstanding.FieldDisplayName)
+	}
+	if m.seq != nil {
+		fields = append(fields, rewardstanding.FieldSeq)
+	}
+	if m.state != nil {
+		fields = append(fields, rewardstanding.FieldState)
+	}
+	if m.expires_at != nil {
+		fields = append(fields, rewardstanding.FieldExpiresAt)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *RewardStandingMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case rewardstanding.FieldShopperID:
+		return m.ShopperID()
+	case rewardstanding.FieldTimeZone:
+		return m.TimeZone()
+	case rewardstanding.FieldEnabled:
+		return m.Enabled()
+	case rewardstanding.FieldDisplayName:
+		return m.DisplayName()
+	case rewardstanding.FieldSeq:
+		return m.Seq()
+	case rewardstanding.FieldState:
+		return m.State()
+	case rewardstanding.FieldExpiresAt:
+		return m.ExpiresAt()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *RewardStandingMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case rewardstanding.FieldShopperID:
+		return m.OldShopperID(ctx)
+	case rewardstanding.FieldTimeZone:
+		return m.OldTimeZone(ctx)
+	case rewardstanding.FieldEnabled:
+		return m.OldEnabled(ctx)
+	case rewardstanding.FieldDisplayName:
+		return m.OldDisplayName(ctx)
+	case rewardstanding.FieldSeq:
+		return m.OldSeq(ctx)
+	case rewardstanding.FieldState:
+		return m.OldState(ctx)
+	case rewardstanding.FieldExpiresAt:
+		return m.OldExpiresAt(ctx)
+	}
+	return nil, fmt.Errorf("unknown RewardStanding field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *RewardStandingMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case rewardstanding.FieldShopperID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetShopperID(v)
+		return nil
+	case rewardstanding.FieldTimeZone:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetTimeZone(v)
+		return nil
+	case rewardstanding.FieldEnabled:
+		v, ok := value.(bool)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetEnabled(v)
+		return nil
+	case rewardstanding.FieldDisplayName:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetDisplayName(v)
+		return nil
+	case rewardstanding.FieldSeq:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetSeq(v)
+		return nil
+	case rewardstanding.FieldState:
+		v, ok := value.(schema.RewardState)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetState(v)
+		return nil
+	case rewardstanding.FieldExpiresAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetExpiresAt(v)
+		return nil
+	}
+	return fmt.Errorf("unknown RewardStanding field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *RewardStandingMutation) AddedFields() []string {
+	var fields []string
+	if m.addseq != nil {
+		fields = append(fields, rewardstanding.FieldSeq)
+	}
+	return fields
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *RewardStandingMutation) AddedField(name string) (ent.Value, bool) {
+	switch name {
+	case rewardstanding.FieldSeq:
+		return m.AddedSeq()
+	}
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *RewardStandingMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	case rewardstanding.FieldSeq:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddSeq(v)
+		return nil
+	}
+	return fmt.Errorf("unknown RewardStanding numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *RewardStandingMutation) ClearedFields() []string {
+	var fields []string
+	if m.FieldCleared(rewardstanding.FieldDisplayName) {
+		fields = append(fields, rewardstanding.FieldDisplayName)
+	}
+	if m.FieldCleared(rewardstanding.FieldExpiresAt) {
+		fields = append(fields, rewardstanding.FieldExpiresAt)
+	}
+	return fields
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *RewardStandingMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *RewardStandingMutation) ClearField(name string) error {
+	switch name {
+	case rewardstanding.FieldDisplayName:
+		m.ClearDisplayName()
+		return nil
+	case rewardstanding.FieldExpiresAt:
+		m.ClearExpiresAt()
+		return nil
+	}
+	return fmt.Errorf("unknown RewardStanding nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *RewardStandingMutation) ResetField(name string) error {
+	switch name {
+	case rewardstanding.FieldShopperID:
+		m.ResetShopperID()
+		return nil
+	case rewardstanding.FieldTimeZone:
+		m.ResetTimeZone()
+		return nil
+	case rewardstanding.FieldEnabled:
+		m.ResetEnabled()
+		return nil
+	case rewardstanding.FieldDisplayName:
+		m.ResetDisplayName()
+		return nil
+	case rewardstanding.FieldSeq:
+		m.ResetSeq()
+		return nil
+	case rewardstanding.FieldState:
+		m.ResetState()
+		return nil
+	case rewardstanding.FieldExpiresAt:
+		m.ResetExpiresAt()
+		return nil
+	}
+	return fmt.Errorf("unknown RewardStanding field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *RewardStandingMutation) AddedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *RewardStandingMutation) AddedIDs(name string) []ent.Value {
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *RewardStandingMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *RewardStandingMutation) RemovedIDs(name string) []ent.Value {
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *RewardStandingMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *RewardStandingMutation) EdgeCleared(name string) bool {
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *RewardStandingMutation) ClearEdge(name string) error {
+	return fmt.Errorf("unknown RewardStanding unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *RewardStandingMutation) ResetEdge(name string) error {
+	return fmt.Errorf("unknown RewardStanding edge %s", name)
 }
 
 // SaleChangeMutation represents an operation that mutates the SaleChange nodes in the graph.
@@ -20511,6 +26820,7 @@ type TransferMutation struct {
 	credit_balance    *money.Amount
 	addcredit_balance *money.Amount
 	purchase_id       *uuid.UUID
+	refund_id         *uuid.UUID
 	rule              *string
 	corrects_id       *uuid.UUID
 	reference         *string
@@ -21380,6 +27690,55 @@ func (m *TransferMutation) ResetPurchaseID() {
 	delete(m.clearedFields, transfer.FieldPurchaseID)
 }
 
+// SetRefundID sets the "refund_id" field.
+func (m *TransferMutation) SetRefundID(u uuid.UUID) {
+	m.refund_id = &u
+}
+
+// RefundID returns the value of the "refund_id" field in the mutation.
+func (m *TransferMutation) RefundID() (r uuid.UUID, exists bool) {
+	v := m.refund_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldRefundID returns the old "refund_id" field's value of the Transfer entity.
+// If the Transfer object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TransferMutation) OldRefundID(ctx context.Context) (v *uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldRefundID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldRefundID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldRefundID: %w", err)
+	}
+	return oldValue.RefundID, nil
+}
+
+// ClearRefundID clears the value of the "refund_id" field.
+func (m *TransferMutation) ClearRefundID() {
+	m.refund_id = nil
+	m.clearedFields[transfer.FieldRefundID] = struct{}{}
+}
+
+// RefundIDCleared returns if the "refund_id" field was cleared in this mutation.
+func (m *TransferMutation) RefundIDCleared() bool {
+	_, ok := m.clearedFields[transfer.FieldRefundID]
+	return ok
+}
+
+// ResetRefundID resets all changes to the "refund_id" field.
+func (m *TransferMutation) ResetRefundID() {
+	m.refund_id = nil
+	delete(m.clearedFields, transfer.FieldRefundID)
+}
+
 // SetRule sets the "rule" field.
 func (m *TransferMutation) SetRule(s string) {
 	m.rule = &s
@@ -21643,7 +28002,7 @@ func (m *TransferMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *TransferMutation) Fields() []string {
-	fields := make([]string, 0, 20)
+	fields := make([]string, 0, 21)
 	if m.kind != nil {
 		fields = append(fields, transfer.FieldKind)
 	}
@@ -21685,6 +28044,9 @@ func (m *TransferMutation) Fields() []string {
 	}
 	if m.purchase_id != nil {
 		fields = append(fields, transfer.FieldPurchaseID)
+	}
+	if m.refund_id != nil {
+		fields = append(fields, transfer.FieldRefundID)
 	}
 	if m.rule != nil {
 		fields = append(fields, transfer.FieldRule)
@@ -21740,6 +28102,8 @@ func (m *TransferMutation) Field(name string) (ent.Value, bool) {
 		return m.CreditBalance()
 	case transfer.FieldPurchaseID:
 		return m.PurchaseID()
+	case transfer.FieldRefundID:
+		return m.RefundID()
 	case transfer.FieldRule:
 		return m.Rule()
 	case transfer.FieldCorrectsID:
@@ -21789,6 +28153,8 @@ func (m *TransferMutation) OldField(ctx context.Context, name string) (ent.Value
 		return m.OldCreditBalance(ctx)
 	case transfer.FieldPurchaseID:
 		return m.OldPurchaseID(ctx)
+	case transfer.FieldRefundID:
+		return m.OldRefundID(ctx)
 	case transfer.FieldRule:
 		return m.OldRule(ctx)
 	case transfer.FieldCorrectsID:
@@ -21907,6 +28273,13 @@ func (m *TransferMutation) SetField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.SetPurchaseID(v)
+		return nil
+	case transfer.FieldRefundID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetRefundID(v)
 		return nil
 	case transfer.FieldRule:
 		v, ok := value.(string)
@@ -22106,6 +28479,9 @@ func (m *TransferMutation) ClearedFields() []string {
 	if m.FieldCleared(transfer.FieldPurchaseID) {
 		fields = append(fields, transfer.FieldPurchaseID)
 	}
+	if m.FieldCleared(transfer.FieldRefundID) {
+		fields = append(fields, transfer.FieldRefundID)
+	}
 	if m.FieldCleared(transfer.FieldCorrectsID) {
 		fields = append(fields, transfer.FieldCorrectsID)
 	}
@@ -22137,6 +28513,9 @@ func (m *TransferMutation) ClearField(name string) error {
 		return nil
 	case transfer.FieldPurchaseID:
 		m.ClearPurchaseID()
+		return nil
+	case transfer.FieldRefundID:
+		m.ClearRefundID()
 		return nil
 	case transfer.FieldCorrectsID:
 		m.ClearCorrectsID()
@@ -22190,6 +28569,9 @@ func (m *TransferMutation) ResetField(name string) error {
 		return nil
 	case transfer.FieldPurchaseID:
 		m.ResetPurchaseID()
+		return nil
+	case transfer.FieldRefundID:
+		m.ResetRefundID()
 		return nil
 	case transfer.FieldRule:
 		m.ResetRule()
@@ -22279,6 +28661,7 @@ type TrialMutation struct {
 	expires_at     *time.Time
 	credit_until   *time.Time
 	converted_by   *uuid.UUID
+	refunded_by    *uuid.UUID
 	clearedFields  map[string]struct{}
 	done           bool
 	oldValue       func(context.Context) (*Trial, error)
@@ -22818,6 +29201,55 @@ func (m *TrialMutation) ResetConvertedBy() {
 	delete(m.clearedFields, trial.FieldConvertedBy)
 }
 
+// SetRefundedBy sets the "refunded_by" field.
+func (m *TrialMutation) SetRefundedBy(u uuid.UUID) {
+	m.refunded_by = &u
+}
+
+// RefundedBy returns the value of the "refunded_by" field in the mutation.
+func (m *TrialMutation) RefundedBy() (r uuid.UUID, exists bool) {
+	v := m.refunded_by
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldRefundedBy returns the old "refunded_by" field's value of the Trial entity.
+// If the Trial object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TrialMutation) OldRefundedBy(ctx context.Context) (v *uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldRefundedBy is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldRefundedBy requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldRefundedBy: %w", err)
+	}
+	return oldValue.RefundedBy, nil
+}
+
+// ClearRefundedBy clears the value of the "refunded_by" field.
+func (m *TrialMutation) ClearRefundedBy() {
+	m.refunded_by = nil
+	m.clearedFields[trial.FieldRefundedBy] = struct{}{}
+}
+
+// RefundedByCleared returns if the "refunded_by" field was cleared in this mutation.
+func (m *TrialMutation) RefundedByCleared() bool {
+	_, ok := m.clearedFields[trial.FieldRefundedBy]
+	return ok
+}
+
+// ResetRefundedBy resets all changes to the "refunded_by" field.
+func (m *TrialMutation) ResetRefundedBy() {
+	m.refunded_by = nil
+	delete(m.clearedFields, trial.FieldRefundedBy)
+}
+
 // Where appends a list predicates to the TrialMutation builder.
 func (m *TrialMutation) Where(ps ...predicate.Trial) {
 	m.predicates = append(m.predicates, ps...)
@@ -22852,7 +29284,7 @@ func (m *TrialMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *TrialMutation) Fields() []string {
-	fields := make([]string, 0, 11)
+	fields := make([]string, 0, 12)
 	if m.shopper_id != nil {
 		fields = append(fields, trial.FieldShopperID)
 	}
@@ -22886,6 +29318,9 @@ func (m *TrialMutation) Fields() []string {
 	if m.converted_by != nil {
 		fields = append(fields, trial.FieldConvertedBy)
 	}
+	if m.refunded_by != nil {
+		fields = append(fields, trial.FieldRefundedBy)
+	}
 	return fields
 }
 
@@ -22916,6 +29351,8 @@ func (m *TrialMutation) Field(name string) (ent.Value, bool) {
 		return m.CreditUntil()
 	case trial.FieldConvertedBy:
 		return m.ConvertedBy()
+	case trial.FieldRefundedBy:
+		return m.RefundedBy()
 	}
 	return nil, false
 }
@@ -22947,6 +29384,8 @@ func (m *TrialMutation) OldField(ctx context.Context, name string) (ent.Value, e
 		return m.OldCreditUntil(ctx)
 	case trial.FieldConvertedBy:
 		return m.OldConvertedBy(ctx)
+	case trial.FieldRefundedBy:
+		return m.OldRefundedBy(ctx)
 	}
 	return nil, fmt.Errorf("unknown Trial field %s", name)
 }
@@ -23033,6 +29472,13 @@ func (m *TrialMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetConvertedBy(v)
 		return nil
+	case trial.FieldRefundedBy:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetRefundedBy(v)
+		return nil
 	}
 	return fmt.Errorf("unknown Trial field %s", name)
 }
@@ -23081,6 +29527,9 @@ func (m *TrialMutation) ClearedFields() []string {
 	if m.FieldCleared(trial.FieldConvertedBy) {
 		fields = append(fields, trial.FieldConvertedBy)
 	}
+	if m.FieldCleared(trial.FieldRefundedBy) {
+		fields = append(fields, trial.FieldRefundedBy)
+	}
 	return fields
 }
 
@@ -23097,6 +29546,9 @@ func (m *TrialMutation) ClearField(name string) error {
 	switch name {
 	case trial.FieldConvertedBy:
 		m.ClearConvertedBy()
+		return nil
+	case trial.FieldRefundedBy:
+		m.ClearRefundedBy()
 		return nil
 	}
 	return fmt.Errorf("unknown Trial nullable field %s", name)
@@ -23138,6 +29590,9 @@ func (m *TrialMutation) ResetField(name string) error {
 		return nil
 	case trial.FieldConvertedBy:
 		m.ResetConvertedBy()
+		return nil
+	case trial.FieldRefundedBy:
+		m.ResetRefundedBy()
 		return nil
 	}
 	return fmt.Errorf("unknown Trial field %s", name)

@@ -51,11 +51,13 @@ type PurchaseEdges struct {
 	Lines []*PurchaseLine `json:"lines,omitempty"`
 	// Entitlements holds the value of the entitlements edge.
 	Entitlements []*Entitlement `json:"entitlements,omitempty"`
-	// Badges holds the value of the badges edge.
-	Badges []*BadgeAward `json:"badges,omitempty"`
+	// Achievements holds the value of the achievements edge.
+	Achievements []*Achievement `json:"achievements,omitempty"`
+	// Refunds holds the value of the refunds edge.
+	Refunds []*Refund `json:"refunds,omitempty"`
 	// loadedTypes holds the information for reporting if a
 	// type was loaded (or requested) in eager-loading or not.
-	loadedTypes [4]bool
+	loadedTypes [5]bool
 }
 
 // ShopperOrErr returns the Shopper value or an error if the edge
@@ -87,13 +89,22 @@ func (e PurchaseEdges) EntitlementsOrErr() ([]*Entitlement, error) {
 	return nil, &NotLoadedError{edge: "entitlements"}
 }
 
-// BadgesOrErr returns the Badges value or an error if the edge
+// AchievementsOrErr returns the Achievements value or an error if the edge
 // was not loaded in eager-loading.
-func (e PurchaseEdges) BadgesOrErr() ([]*BadgeAward, error) {
+func (e PurchaseEdges) AchievementsOrErr() ([]*Achievement, error) {
 	if e.loadedTypes[3] {
-		return e.Badges, nil
+		return e.Achievements, nil
 	}
-	return nil, &NotLoadedError{edge: "badges"}
+	return nil, &NotLoadedError{edge: "achievements"}
+}
+
+// RefundsOrErr returns the Refunds value or an error if the edge
+// was not loaded in eager-loading.
+func (e PurchaseEdges) RefundsOrErr() ([]*Refund, error) {
+	if e.loadedTypes[4] {
+		return e.Refunds, nil
+	}
+	return nil, &NotLoadedError{edge: "refunds"}
 }
 
 // scanValues returns the types for scanning values from sql.Rows.
@@ -206,9 +217,14 @@ func (_m *Purchase) QueryEntitlements() *EntitlementQuery {
 	return NewPurchaseClient(_m.config).QueryEntitlements(_m)
 }
 
-// QueryBadges queries the "badges" edge of the Purchase entity.
-func (_m *Purchase) QueryBadges() *BadgeAwardQuery {
-	return NewPurchaseClient(_m.config).QueryBadges(_m)
+// QueryAchievements queries the "achievements" edge of the Purchase entity.
+func (_m *Purchase) QueryAchievements() *AchievementQuery {
+	return NewPurchaseClient(_m.config).QueryAchievements(_m)
+}
+
+// QueryRefunds queries the "refunds" edge of the Purchase entity.
+func (_m *Purchase) QueryRefunds() *RefundQuery {
+	return NewPurchaseClient(_m.config).QueryRefunds(_m)
 }
 
 // Update returns a builder for updating this Purchase.

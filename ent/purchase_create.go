@@ -5,10 +5,11 @@ package ent
 import (
 	"context"
 	"errors"
-	"farthing/ent/badgeaward"
+	"farthing/ent/achievement"
 	"farthing/ent/entitlement"
 	"farthing/ent/purchase"
 	"farthing/ent/purchaseline"
+	"farthing/ent/refund"
 	"farthing/ent/shopper"
 	"farthing/internal/money"
 	"fmt"
@@ -126,19 +127,34 @@ func (_c *PurchaseCreate) AddEntitlements(v ...*Entitlement) *PurchaseCreate {
 	return _c.AddEntitlementIDs(ids...)
 }
 
-// AddBadgeIDs adds the "badges" edge to the BadgeAward entity by IDs.
-func (_c *PurchaseCreate) AddBadgeIDs(ids ...uuid.UUID) *PurchaseCreate {
-	_c.mutation.AddBadgeIDs(ids...)
+// AddAchievementIDs adds the "achievements" edge to the Achievement entity by IDs.
+func (_c *PurchaseCreate) AddAchievementIDs(ids ...uuid.UUID) *PurchaseCreate {
+	_c.mutation.AddAchievementIDs(ids...)
 	return _c
 }
 
-// AddBadges adds the "badges" edges to the BadgeAward entity.
-func (_c *PurchaseCreate) AddBadges(v ...*BadgeAward) *PurchaseCreate {
+// AddAchievements adds the "achievements" edges to the Achievement entity.
+func (_c *PurchaseCreate) AddAchievements(v ...*Achievement) *PurchaseCreate {
 	ids := make([]uuid.UUID, len(v))
 	for i := range v {
 		ids[i] = v[i].ID
 	}
-	return _c.AddBadgeIDs(ids...)
+	return _c.AddAchievementIDs(ids...)
+}
+
+// AddRefundIDs adds the "refunds" edge to the Refund entity by IDs.
+func (_c *PurchaseCreate) AddRefundIDs(ids ...uuid.UUID) *PurchaseCreate {
+	_c.mutation.AddRefundIDs(ids...)
+	return _c
+}
+
+// AddRefunds adds the "refunds" edges to the Refund entity.
+func (_c *PurchaseCreate) AddRefunds(v ...*Refund) *PurchaseCreate {
+	ids := make([]uuid.UUID, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _c.AddRefundIDs(ids...)
 }
 
 // Mutation returns the PurchaseMutation object of the builder.
@@ -334,15 +350,31 @@ func (_c *PurchaseCreate) createSpec() (*Purchase, *sqlgraph.CreateSpec) {
 		}
 		_spec.Edges = append(_spec.Edges, edge)
 	}
-	if nodes := _c.mutation.BadgesIDs(); len(nodes) > 0 {
+	if nodes := _c.mutation.AchievementsIDs(); len(nodes) > 0 {
 		edge := &sqlgraph.EdgeSpec{
 			Rel:     sqlgraph.O2M,
 			Inverse: false,
-			Table:   purchase.BadgesTable,
-			Columns: []string{purchase.BadgesColumn},
+			Table:   purchase.AchievementsTable,
+			Columns: []string{purchase.AchievementsColumn},
 			Bidi:    false,
 			Target: &sqlgraph.EdgeTarget{
-				IDSpec: sqlgraph.NewFieldSpec(badgeaward.FieldID, field.TypeUUID),
+				IDSpec: sqlgraph.NewFieldSpec(achievement.FieldID, field.TypeUUID),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges = append(_spec.Edges, edge)
+	}
+	if nodes := _c.mutation.RefundsIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   purchase.RefundsTable,
+			Columns: []string{purchase.RefundsColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(refund.FieldID, field.TypeUUID),
 			},
 		}
 		for _, k := range nodes {

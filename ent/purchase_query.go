@@ -5,11 +5,12 @@ package ent
 import (
 	"context"
 	"database/sql/driver"
-	"farthing/ent/badgeaward"
+	"farthing/ent/achievement"
 	"farthing/ent/entitlement"
 	"farthing/ent/predicate"
 	"farthing/ent/purchase"
 	"farthing/ent/purchaseline"
+	"farthing/ent/refund"
 	"farthing/ent/shopper"
 	"fmt"
 	"math"
@@ -32,7 +33,8 @@ type PurchaseQuery struct {
 	withShopper      *ShopperQuery
 	withLines        *PurchaseLineQuery
 	withEntitlements *EntitlementQuery
-	withBadges       *BadgeAwardQuery
+	withAchievements *AchievementQuery
+	withRefunds      *RefundQuery
 	modifiers        []func(*sql.Selector)
 	// intermediate query (i.e. traversal path).
 	sql  *sql.Selector
@@ -136,9 +138,9 @@ func (_q *PurchaseQuery) QueryEntitlements() *EntitlementQuery {
 	return query
 }
 
-// QueryBadges chains the current query on the "badges" edge.
-func (_q *PurchaseQuery) QueryBadges() *BadgeAwardQuery {
-	query := (&BadgeAwardClient{config: _q.config}).Query()
+// QueryAchievements chains the current query on the "achievements" edge.
+func (_q *PurchaseQuery) QueryAchievements() *AchievementQuery {
+	query := (&AchievementClient{config: _q.config}).Query()
 	query.path = func(ctx context.Context) (fromU *sql.Selector, err error) {
 		if err := _q.prepareQuery(ctx); err != nil {
 			return nil, err
@@ -149,8 +151,30 @@ func (_q *PurchaseQuery) QueryBadges() *BadgeAwardQuery {
 		}
 		step := sqlgraph.NewStep(
 			sqlgraph.From(purchase.Table, purchase.FieldID, selector),
-			sqlgraph.To(badgeaward.Table, badgeaward.FieldID),
-			sqlgraph.Edge(sqlgraph.O2M, false, purchase.BadgesTable, purchase.BadgesColumn),
+			sqlgraph.To(achievement.Table, achievement.FieldID),
+			sqlgraph.Edge(sqlgraph.O2M, false, purchase.AchievementsTable, purchase.AchievementsColumn),
+		)
+		fromU = sqlgraph.SetNeighbors(_q.driver.Dialect(), step)
+		return fromU, nil
+	}
+	return query
+}
+
+// QueryRefunds chains the current query on the "refunds" edge.
+func (_q *PurchaseQuery) QueryRefunds() *RefundQuery {
+	query := (&RefundClient{config: _q.config}).Query()
+	query.path = func(ctx context.Context) (fromU *sql.Selector, err error) {
+		if err := _q.prepareQuery(ctx); err != nil {
+			return nil, err
+		}
+		selector := _q.sqlQuery(ctx)
+		if err := selector.Err(); err != nil {
+			return nil, err
+		}
+		step := sqlgraph.NewStep(
+			sqlgraph.From(purchase.Table, purchase.FieldID, selector),
+			sqlgraph.To(refund.Table, refund.FieldID),
+			sqlgraph.Edge(sqlgraph.O2M, false, purchase.RefundsTable, purchase.RefundsColumn),
 		)
 		fromU = sqlgraph.SetNeighbors(_q.driver.Dialect(), step)
 		return fromU, nil
@@ -353,7 +377,8 @@ func (_q *PurchaseQuery) Clone() *PurchaseQuery {
 		withShopper:      _q.withShopper.Clone(),
 		withLines:        _q.withLines.Clone(),
 		withEntitlements: _q.withEntitlements.Clone(),
-		withBadges:       _q.withBadges.Clone(),
+		withAchievements: _q.withAchievements.Clone(),
+		withRefunds:      _q.withRefunds.Clone(),
 		// clone intermediate query.
 		sql:       _q.sql.Clone(),
 		path:      _q.path,
@@ -394,14 +419,25 @@ func (_q *PurchaseQuery) WithEntitlements(opts ...func(*EntitlementQuery)) *Purc
 	return _q
 }
 
-// WithBadges tells the query-builder to eager-load the nodes that are connected to
-// the "badges" edge. The optional arguments are used to configure the query builder of the edge.
-func (_q *PurchaseQuery) WithBadges(opts ...func(*BadgeAwardQuery)) *PurchaseQuery {
-	query := (&BadgeAwardClient{config: _q.config}).Query()
+// WithAchievements tells the query-builder to eager-load the nodes that are connected to
+// the "achievements" edge. The optional arguments are used to configure the query builder of the edge.
+func (_q *PurchaseQuery) WithAchievements(opts ...func(*AchievementQuery)) *PurchaseQuery {
+	query := (&AchievementClient{config: _q.config}).Query()
 	for _, opt := range opts {
 		opt(query)
 	}
-	_q.withBadges = query
+	_q.withAchievements = query
+	return _q
+}
+
+// WithRefunds tells the query-builder to eager-load the nodes that are connected to
+// the "refunds" edge. The optional arguments are used to configure the query builder of the edge.
+func (_q *PurchaseQuery) WithRefunds(opts ...func(*RefundQuery)) *PurchaseQuery {
+	query := (&RefundClient{config: _q.config}).Query()
+	for _, opt := range opts {
+		opt(query)
+	}
+	_q.withRefunds = query
 	return _q
 }
 
@@ -483,11 +519,12 @@ func (_q *PurchaseQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*Pur
 	var (
 		nodes       = []*Purchase{}
 		_spec       = _q.querySpec()
-		loadedTypes = [4]bool{
+		loadedTypes = [5]bool{
 			_q.withShopper != nil,
 			_q.withLines != nil,
 			_q.withEntitlements != nil,
-			_q.withBadges != nil,
+			_q.withAchievements != nil,
+			_q.withRefunds != nil,
 		}
 	)
 	_spec.ScanValues = func(columns []string) ([]any, error) {
@@ -531,10 +568,17 @@ func (_q *PurchaseQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*Pur
 			return nil, err
 		}
 	}
-	if query := _q.withBadges; query != nil {
-		if err := _q.loadBadges(ctx, query, nodes,
-			func(n *Purchase) { n.Edges.Badges = []*BadgeAward{} },
-			func(n *Purchase, e *BadgeAward) { n.Edges.Badges = append(n.Edges.Badges, e) }); err != nil {
+	if query := _q.withAchievements; query != nil {
+		if err := _q.loadAchievements(ctx, query, nodes,
+			func(n *Purchase) { n.Edges.Achievements = []*Achievement{} },
+			func(n *Purchase, e *Achievement) { n.Edges.Achievements = append(n.Edges.Achievements, e) }); err != nil {
+			return nil, err
+		}
+	}
+	if query := _q.withRefunds; query != nil {
+		if err := _q.loadRefunds(ctx, query, nodes,
+			func(n *Purchase) { n.Edges.Refunds = []*Refund{} },
+			func(n *Purchase, e *Refund) { n.Edges.Refunds = append(n.Edges.Refunds, e) }); err != nil {
 			return nil, err
 		}
 	}
@@ -630,7 +674,7 @@ func (_q *PurchaseQuery) loadEntitlements(ctx context.Context, query *Entitlemen
 	}
 	return nil
 }
-func (_q *PurchaseQuery) loadBadges(ctx context.Context, query *BadgeAwardQuery, nodes []*Purchase, init func(*Purchase), assign func(*Purchase, *BadgeAward)) error {
+func (_q *PurchaseQuery) loadAchievements(ctx context.Context, query *AchievementQuery, nodes []*Purchase, init func(*Purchase), assign func(*Purchase, *Achievement)) error {
 	fks := make([]driver.Value, 0, len(nodes))
 	nodeids := make(map[uuid.UUID]*Purchase)
 	for i := range nodes {
@@ -641,10 +685,40 @@ func (_q *PurchaseQuery) loadBadges(ctx context.Context, query *BadgeAwardQuery,
 		}
 	}
 	if len(query.ctx.Fields) > 0 {
-		query.ctx.AppendFieldOnce(badgeaward.FieldPurchaseID)
+		query.ctx.AppendFieldOnce(achievement.FieldPurchaseID)
 	}
-	query.Where(predicate.BadgeAward(func(s *sql.Selector) {
-		s.Where(sql.InValues(s.C(purchase.BadgesColumn), fks...))
+	query.Where(predicate.Achievement(func(s *sql.Selector) {
+		s.Where(sql.InValues(s.C(purchase.AchievementsColumn), fks...))
+	}))
+	neighbors, err := query.All(ctx)
+	if err != nil {
+		return err
+	}
+	for _, n := range neighbors {
+		fk := n.PurchaseID
+		node, ok := nodeids[fk]
+		if !ok {
+			return fmt.Errorf(`unexpected referenced foreign-key "purchase_id" returned %v for node %v`, fk, n.ID)
+		}
+		assign(node, n)
+	}
+	return nil
+}
+func (_q *PurchaseQuery) loadRefunds(ctx context.Context, query *RefundQuery, nodes []*Purchase, init func(*Purchase), assign func(*Purchase, *Refund)) error {
+	fks := make([]driver.Value, 0, len(nodes))
+	nodeids := make(map[uuid.UUID]*Purchase)
+	for i := range nodes {
+		fks = append(fks, nodes[i].ID)
+		nodeids[nodes[i].ID] = nodes[i]
+		if init != nil {
+			init(nodes[i])
+		}
+	}
+	if len(query.ctx.Fields) > 0 {
+		query.ctx.AppendFieldOnce(refund.FieldPurchaseID)
+	}
+	query.Where(predicate.Refund(func(s *sql.Selector) {
+		s.Where(sql.InValues(s.C(purchase.RefundsColumn), fks...))
 	}))
 	neighbors, err := query.All(ctx)
 	if err != nil {

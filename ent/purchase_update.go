@@ -5,11 +5,12 @@ package ent
 import (
 	"context"
 	"errors"
-	"farthing/ent/badgeaward"
+	"farthing/ent/achievement"
 	"farthing/ent/entitlement"
 	"farthing/ent/predicate"
 	"farthing/ent/purchase"
 	"farthing/ent/purchaseline"
+	"farthing/ent/refund"
 	"fmt"
 
 	"entgo.io/ent/dialect/sql"
@@ -62,19 +63,34 @@ func (_u *PurchaseUpdate) AddEntitlements(v ...*Entitlement) *PurchaseUpdate {
 	return _u.AddEntitlementIDs(ids...)
 }
 
-// AddBadgeIDs adds the "badges" edge to the BadgeAward entity by IDs.
-func (_u *PurchaseUpdate) AddBadgeIDs(ids ...uuid.UUID) *PurchaseUpdate {
-	_u.mutation.AddBadgeIDs(ids...)
+// AddAchievementIDs adds the "achievements" edge to the Achievement entity by IDs.
+func (_u *PurchaseUpdate) AddAchievementIDs(ids ...uuid.UUID) *PurchaseUpdate {
+	_u.mutation.AddAchievementIDs(ids...)
 	return _u
 }
 
-// AddBadges adds the "badges" edges to the BadgeAward entity.
-func (_u *PurchaseUpdate) AddBadges(v ...*BadgeAward) *PurchaseUpdate {
+// AddAchievements adds the "achievements" edges to the Achievement entity.
+func (_u *PurchaseUpdate) AddAchievements(v ...*Achievement) *PurchaseUpdate {
 	ids := make([]uuid.UUID, len(v))
 	for i := range v {
 		ids[i] = v[i].ID
 	}
-	return _u.AddBadgeIDs(ids...)
+	return _u.AddAchievementIDs(ids...)
+}
+
+// AddRefundIDs adds the "refunds" edge to the Refund entity by IDs.
+func (_u *PurchaseUpdate) AddRefundIDs(ids ...uuid.UUID) *PurchaseUpdate {
+	_u.mutation.AddRefundIDs(ids...)
+	return _u
+}
+
+// AddRefunds adds the "refunds" edges to the Refund entity.
+func (_u *PurchaseUpdate) AddRefunds(v ...*Refund) *PurchaseUpdate {
+	ids := make([]uuid.UUID, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _u.AddRefundIDs(ids...)
 }
 
 // Mutation returns the PurchaseMutation object of the builder.
@@ -124,25 +140,46 @@ func (_u *PurchaseUpdate) RemoveEntitlements(v ...*Entitlement) *PurchaseUpdate 
 	return _u.RemoveEntitlementIDs(ids...)
 }
 
-// ClearBadges clears all "badges" edges to the BadgeAward entity.
-func (_u *PurchaseUpdate) ClearBadges() *PurchaseUpdate {
-	_u.mutation.ClearBadges()
+// ClearAchievements clears all "achievements" edges to the Achievement entity.
+func (_u *PurchaseUpdate) ClearAchievements() *PurchaseUpdate {
+	_u.mutation.ClearAchievements()
 	return _u
 }
 
-// RemoveBadgeIDs removes the "badges" edge to BadgeAward entities by IDs.
-func (_u *PurchaseUpdate) RemoveBadgeIDs(ids ...uuid.UUID) *PurchaseUpdate {
-	_u.mutation.RemoveBadgeIDs(ids...)
+// RemoveAchievementIDs removes the "achievements" edge to Achievement entities by IDs.
+func (_u *PurchaseUpdate) RemoveAchievementIDs(ids ...uuid.UUID) *PurchaseUpdate {
+	_u.mutation.RemoveAchievementIDs(ids...)
 	return _u
 }
 
-// RemoveBadges removes "badges" edges to BadgeAward entities.
-func (_u *PurchaseUpdate) RemoveBadges(v ...*BadgeAward) *PurchaseUpdate {
+// RemoveAchievements removes "achievements" edges to Achievement entities.
+func (_u *PurchaseUpdate) RemoveAchievements(v ...*Achievement) *PurchaseUpdate {
 	ids := make([]uuid.UUID, len(v))
 	for i := range v {
 		ids[i] = v[i].ID
 	}
-	return _u.RemoveBadgeIDs(ids...)
+	return _u.RemoveAchievementIDs(ids...)
+}
+
+// ClearRefunds clears all "refunds" edges to the Refund entity.
+func (_u *PurchaseUpdate) ClearRefunds() *PurchaseUpdate {
+	_u.mutation.ClearRefunds()
+	return _u
+}
+
+// RemoveRefundIDs removes the "refunds" edge to Refund entities by IDs.
+func (_u *PurchaseUpdate) RemoveRefundIDs(ids ...uuid.UUID) *PurchaseUpdate {
+	_u.mutation.RemoveRefundIDs(ids...)
+	return _u
+}
+
+// RemoveRefunds removes "refunds" edges to Refund entities.
+func (_u *PurchaseUpdate) RemoveRefunds(v ...*Refund) *PurchaseUpdate {
+	ids := make([]uuid.UUID, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _u.RemoveRefundIDs(ids...)
 }
 
 // Save executes the query and returns the number of nodes affected by the update operation.
@@ -288,28 +325,28 @@ func (_u *PurchaseUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 		}
 		_spec.Edges.Add = append(_spec.Edges.Add, edge)
 	}
-	if _u.mutation.BadgesCleared() {
+	if _u.mutation.AchievementsCleared() {
 		edge := &sqlgraph.EdgeSpec{
 			Rel:     sqlgraph.O2M,
 			Inverse: false,
-			Table:   purchase.BadgesTable,
-			Columns: []string{purchase.BadgesColumn},
+			Table:   purchase.AchievementsTable,
+			Columns: []string{purchase.AchievementsColumn},
 			Bidi:    false,
 			Target: &sqlgraph.EdgeTarget{
-				IDSpec: sqlgraph.NewFieldSpec(badgeaward.FieldID, field.TypeUUID),
+				IDSpec: sqlgraph.NewFieldSpec(achievement.FieldID, field.TypeUUID),
 			},
 		}
 		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
 	}
-	if nodes := _u.mutation.RemovedBadgesIDs(); len(nodes) > 0 && !_u.mutation.BadgesCleared() {
+	if nodes := _u.mutation.RemovedAchievementsIDs(); len(nodes) > 0 && !_u.mutation.AchievementsCleared() {
 		edge := &sqlgraph.EdgeSpec{
 			Rel:     sqlgraph.O2M,
 			Inverse: false,
-			Table:   purchase.BadgesTable,
-			Columns: []string{purchase.BadgesColumn},
+			Table:   purchase.AchievementsTable,
+			Columns: []string{purchase.AchievementsColumn},
 			Bidi:    false,
 			Target: &sqlgraph.EdgeTarget{
-				IDSpec: sqlgraph.NewFieldSpec(badgeaward.FieldID, field.TypeUUID),
+				IDSpec: sqlgraph.NewFieldSpec(achievement.FieldID, field.TypeUUID),
 			},
 		}
 		for _, k := range nodes {
@@ -317,15 +354,60 @@ func (_u *PurchaseUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 		}
 		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
 	}
-	if nodes := _u.mutation.BadgesIDs(); len(nodes) > 0 {
+	if nodes := _u.mutation.AchievementsIDs(); len(nodes) > 0 {
 		edge := &sqlgraph.EdgeSpec{
 			Rel:     sqlgraph.O2M,
 			Inverse: false,
-			Table:   purchase.BadgesTable,
-			Columns: []string{purchase.BadgesColumn},
+			Table:   purchase.AchievementsTable,
+			Columns: []string{purchase.AchievementsColumn},
 			Bidi:    false,
 			Target: &sqlgraph.EdgeTarget{
-				IDSpec: sqlgraph.NewFieldSpec(badgeaward.FieldID, field.TypeUUID),
+				IDSpec: sqlgraph.NewFieldSpec(achievement.FieldID, field.TypeUUID),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Add = append(_spec.Edges.Add, edge)
+	}
+	if _u.mutation.RefundsCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   purchase.RefundsTable,
+			Columns: []string{purchase.RefundsColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(refund.FieldID, field.TypeUUID),
+			},
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.RemovedRefundsIDs(); len(nodes) > 0 && !_u.mutation.RefundsCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   purchase.RefundsTable,
+			Columns: []string{purchase.RefundsColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(refund.FieldID, field.TypeUUID),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.RefundsIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   purchase.RefundsTable,
+			Columns: []string{purchase.RefundsColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(refund.FieldID, field.TypeUUID),
 			},
 		}
 		for _, k := range nodes {
@@ -385,19 +467,34 @@ func (_u *PurchaseUpdateOne) AddEntitlements(v ...*Entitlement) *PurchaseUpdateO
 	return _u.AddEntitlementIDs(ids...)
 }
 
-// AddBadgeIDs adds the "badges" edge to the BadgeAward entity by IDs.
-func (_u *PurchaseUpdateOne) AddBadgeIDs(ids ...uuid.UUID) *PurchaseUpdateOne {
-	_u.mutation.AddBadgeIDs(ids...)
+// AddAchievementIDs adds the "achievements" edge to the Achievement entity by IDs.
+func (_u *PurchaseUpdateOne) AddAchievementIDs(ids ...uuid.UUID) *PurchaseUpdateOne {
+	_u.mutation.AddAchievementIDs(ids...)
 	return _u
 }
 
-// AddBadges adds the "badges" edges to the BadgeAward entity.
-func (_u *PurchaseUpdateOne) AddBadges(v ...*BadgeAward) *PurchaseUpdateOne {
+// AddAchievements adds the "achievements" edges to the Achievement entity.
+func (_u *PurchaseUpdateOne) AddAchievements(v ...*Achievement) *PurchaseUpdateOne {
 	ids := make([]uuid.UUID, len(v))
 	for i := range v {
 		ids[i] = v[i].ID
 	}
-	return _u.AddBadgeIDs(ids...)
+	return _u.AddAchievementIDs(ids...)
+}
+
+// AddRefundIDs adds the "refunds" edge to the Refund entity by IDs.
+func (_u *PurchaseUpdateOne) AddRefundIDs(ids ...uuid.UUID) *PurchaseUpdateOne {
+	_u.mutation.AddRefundIDs(ids...)
+	return _u
+}
+
+// AddRefunds adds the "refunds" edges to the Refund entity.
+func (_u *PurchaseUpdateOne) AddRefunds(v ...*Refund) *PurchaseUpdateOne {
+	ids := make([]uuid.UUID, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _u.AddRefundIDs(ids...)
 }
 
 // Mutation returns the PurchaseMutation object of the builder.
@@ -447,25 +544,46 @@ func (_u *PurchaseUpdateOne) RemoveEntitlements(v ...*Entitlement) *PurchaseUpda
 	return _u.RemoveEntitlementIDs(ids...)
 }
 
-// ClearBadges clears all "badges" edges to the BadgeAward entity.
-func (_u *PurchaseUpdateOne) ClearBadges() *PurchaseUpdateOne {
-	_u.mutation.ClearBadges()
+// ClearAchievements clears all "achievements" edges to the Achievement entity.
+func (_u *PurchaseUpdateOne) ClearAchievements() *PurchaseUpdateOne {
+	_u.mutation.ClearAchievements()
 	return _u
 }
 
-// RemoveBadgeIDs removes the "badges" edge to BadgeAward entities by IDs.
-func (_u *PurchaseUpdateOne) RemoveBadgeIDs(ids ...uuid.UUID) *PurchaseUpdateOne {
-	_u.mutation.RemoveBadgeIDs(ids...)
+// RemoveAchievementIDs removes the "achievements" edge to Achievement entities by IDs.
+func (_u *PurchaseUpdateOne) RemoveAchievementIDs(ids ...uuid.UUID) *PurchaseUpdateOne {
+	_u.mutation.RemoveAchievementIDs(ids...)
 	return _u
 }
 
-// RemoveBadges removes "badges" edges to BadgeAward entities.
-func (_u *PurchaseUpdateOne) RemoveBadges(v ...*BadgeAward) *PurchaseUpdateOne {
+// RemoveAchievements removes "achievements" edges to Achievement entities.
+func (_u *PurchaseUpdateOne) RemoveAchievements(v ...*Achievement) *PurchaseUpdateOne {
 	ids := make([]uuid.UUID, len(v))
 	for i := range v {
 		ids[i] = v[i].ID
 	}
-	return _u.RemoveBadgeIDs(ids...)
+	return _u.RemoveAchievementIDs(ids...)
+}
+
+// ClearRefunds clears all "refunds" edges to the Refund entity.
+func (_u *PurchaseUpdateOne) ClearRefunds() *PurchaseUpdateOne {
+	_u.mutation.ClearRefunds()
+	return _u
+}
+
+// RemoveRefundIDs removes the "refunds" edge to Refund entities by IDs.
+func (_u *PurchaseUpdateOne) RemoveRefundIDs(ids ...uuid.UUID) *PurchaseUpdateOne {
+	_u.mutation.RemoveRefundIDs(ids...)
+	return _u
+}
+
+// RemoveRefunds removes "refunds" edges to Refund entities.
+func (_u *PurchaseUpdateOne) RemoveRefunds(v ...*Refund) *PurchaseUpdateOne {
+	ids := make([]uuid.UUID, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _u.RemoveRefundIDs(ids...)
 }
 
 // Where appends a list predicates to the PurchaseUpdate builder.
@@ -641,28 +759,28 @@ func (_u *PurchaseUpdateOne) sqlSave(ctx context.Context) (_node *Purchase, err 
 		}
 		_spec.Edges.Add = append(_spec.Edges.Add, edge)
 	}
-	if _u.mutation.BadgesCleared() {
+	if _u.mutation.AchievementsCleared() {
 		edge := &sqlgraph.EdgeSpec{
 			Rel:     sqlgraph.O2M,
 			Inverse: false,
-			Table:   purchase.BadgesTable,
-			Columns: []string{purchase.BadgesColumn},
+			Table:   purchase.AchievementsTable,
+			Columns: []string{purchase.AchievementsColumn},
 			Bidi:    false,
 			Target: &sqlgraph.EdgeTarget{
-				IDSpec: sqlgraph.NewFieldSpec(badgeaward.FieldID, field.TypeUUID),
+				IDSpec: sqlgraph.NewFieldSpec(achievement.FieldID, field.TypeUUID),
 			},
 		}
 		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
 	}
-	if nodes := _u.mutation.RemovedBadgesIDs(); len(nodes) > 0 && !_u.mutation.BadgesCleared() {
+	if nodes := _u.mutation.RemovedAchievementsIDs(); len(nodes) > 0 && !_u.mutation.AchievementsCleared() {
 		edge := &sqlgraph.EdgeSpec{
 			Rel:     sqlgraph.O2M,
 			Inverse: false,
-			Table:   purchase.BadgesTable,
-			Columns: []string{purchase.BadgesColumn},
+			Table:   purchase.AchievementsTable,
+			Columns: []string{purchase.AchievementsColumn},
 			Bidi:    false,
 			Target: &sqlgraph.EdgeTarget{
-				IDSpec: sqlgraph.NewFieldSpec(badgeaward.FieldID, field.TypeUUID),
+				IDSpec: sqlgraph.NewFieldSpec(achievement.FieldID, field.TypeUUID),
 			},
 		}
 		for _, k := range nodes {
@@ -670,15 +788,60 @@ func (_u *PurchaseUpdateOne) sqlSave(ctx context.Context) (_node *Purchase, err 
 		}
 		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
 	}
-	if nodes := _u.mutation.BadgesIDs(); len(nodes) > 0 {
+	if nodes := _u.mutation.AchievementsIDs(); len(nodes) > 0 {
 		edge := &sqlgraph.EdgeSpec{
 			Rel:     sqlgraph.O2M,
 			Inverse: false,
-			Table:   purchase.BadgesTable,
-			Columns: []string{purchase.BadgesColumn},
+			Table:   purchase.AchievementsTable,
+			Columns: []string{purchase.AchievementsColumn},
 			Bidi:    false,
 			Target: &sqlgraph.EdgeTarget{
-				IDSpec: sqlgraph.NewFieldSpec(badgeaward.FieldID, field.TypeUUID),
+				IDSpec: sqlgraph.NewFieldSpec(achievement.FieldID, field.TypeUUID),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Add = append(_spec.Edges.Add, edge)
+	}
+	if _u.mutation.RefundsCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   purchase.RefundsTable,
+			Columns: []string{purchase.RefundsColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(refund.FieldID, field.TypeUUID),
+			},
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.RemovedRefundsIDs(); len(nodes) > 0 && !_u.mutation.RefundsCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   purchase.RefundsTable,
+			Columns: []string{purchase.RefundsColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(refund.FieldID, field.TypeUUID),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.RefundsIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   purchase.RefundsTable,
+			Columns: []string{purchase.RefundsColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(refund.FieldID, field.TypeUUID),
 			},
 		}
 		for _, k := range nodes {

@@ -59,9 +59,11 @@ type PurchaseLineEdges struct {
 	Purchase *Purchase `json:"purchase,omitempty"`
 	// Adjustments holds the value of the adjustments edge.
 	Adjustments []*LineAdjustment `json:"adjustments,omitempty"`
+	// Refunds holds the value of the refunds edge.
+	Refunds []*RefundLine `json:"refunds,omitempty"`
 	// loadedTypes holds the information for reporting if a
 	// type was loaded (or requested) in eager-loading or not.
-	loadedTypes [2]bool
+	loadedTypes [3]bool
 }
 
 // PurchaseOrErr returns the Purchase value or an error if the edge
@@ -82,6 +84,15 @@ func (e PurchaseLineEdges) AdjustmentsOrErr() ([]*LineAdjustment, error) {
 		return e.Adjustments, nil
 	}
 	return nil, &NotLoadedError{edge: "adjustments"}
+}
+
+// RefundsOrErr returns the Refunds value or an error if the edge
+// was not loaded in eager-loading.
+func (e PurchaseLineEdges) RefundsOrErr() ([]*RefundLine, error) {
+	if e.loadedTypes[2] {
+		return e.Refunds, nil
+	}
+	return nil, &NotLoadedError{edge: "refunds"}
 }
 
 // scanValues returns the types for scanning values from sql.Rows.
@@ -223,6 +234,11 @@ func (_m *PurchaseLine) QueryPurchase() *PurchaseQuery {
 // QueryAdjustments queries the "adjustments" edge of the PurchaseLine entity.
 func (_m *PurchaseLine) QueryAdjustments() *LineAdjustmentQuery {
 	return NewPurchaseLineClient(_m.config).QueryAdjustments(_m)
+}
+
+// QueryRefunds queries the "refunds" edge of the PurchaseLine entity.
+func (_m *PurchaseLine) QueryRefunds() *RefundLineQuery {
+	return NewPurchaseLineClient(_m.config).QueryRefunds(_m)
 }
 
 // Update returns a builder for updating this PurchaseLine.

@@ -8,6 +8,7 @@ import (
 	"farthing/ent/lineadjustment"
 	"farthing/ent/purchase"
 	"farthing/ent/purchaseline"
+	"farthing/ent/refundline"
 	"farthing/internal/money"
 	"fmt"
 
@@ -152,6 +153,21 @@ func (_c *PurchaseLineCreate) AddAdjustments(v ...*LineAdjustment) *PurchaseLine
 		ids[i] = v[i].ID
 	}
 	return _c.AddAdjustmentIDs(ids...)
+}
+
+// AddRefundIDs adds the "refunds" edge to the RefundLine entity by IDs.
+func (_c *PurchaseLineCreate) AddRefundIDs(ids ...uuid.UUID) *PurchaseLineCreate {
+	_c.mutation.AddRefundIDs(ids...)
+	return _c
+}
+
+// AddRefunds adds the "refunds" edges to the RefundLine entity.
+func (_c *PurchaseLineCreate) AddRefunds(v ...*RefundLine) *PurchaseLineCreate {
+	ids := make([]uuid.UUID, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _c.AddRefundIDs(ids...)
 }
 
 // Mutation returns the PurchaseLineMutation object of the builder.
@@ -353,6 +369,22 @@ func (_c *PurchaseLineCreate) createSpec() (*PurchaseLine, *sqlgraph.CreateSpec)
 			Bidi:    false,
 			Target: &sqlgraph.EdgeTarget{
 				IDSpec: sqlgraph.NewFieldSpec(lineadjustment.FieldID, field.TypeUUID),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges = append(_spec.Edges, edge)
+	}
+	if nodes := _c.mutation.RefundsIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   purchaseline.RefundsTable,
+			Columns: []string{purchaseline.RefundsColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(refundline.FieldID, field.TypeUUID),
 			},
 		}
 		for _, k := range nodes {

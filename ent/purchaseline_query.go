@@ -9,6 +9,7 @@ import (
 	"farthing/ent/predicate"
 	"farthing/ent/purchase"
 	"farthing/ent/purchaseline"
+	"farthing/ent/refundline"
 	"fmt"
 	"math"
 
@@ -29,6 +30,7 @@ type PurchaseLineQuery struct {
 	predicates      []predicate.PurchaseLine
 	withPurchase    *PurchaseQuery
 	withAdjustments *LineAdjustmentQuery
+	withRefunds     *RefundLineQuery
 	modifiers       []func(*sql.Selector)
 	// intermediate query (i.e. traversal path).
 	sql  *sql.Selector
@@ -103,6 +105,28 @@ func (_q *PurchaseLineQuery) QueryAdjustments() *LineAdjustmentQuery {
 			sqlgraph.From(purchaseline.Table, purchaseline.FieldID, selector),
 			sqlgraph.To(lineadjustment.Table, lineadjustment.FieldID),
 			sqlgraph.Edge(sqlgraph.O2M, false, purchaseline.AdjustmentsTable, purchaseline.AdjustmentsColumn),
+		)
+		fromU = sqlgraph.SetNeighbors(_q.driver.Dialect(), step)
+		return fromU, nil
+	}
+	return query
+}
+
+// QueryRefunds chains the current query on the "refunds" edge.
+func (_q *PurchaseLineQuery) QueryRefunds() *RefundLineQuery {
+	query := (&RefundLineClient{config: _q.config}).Query()
+	query.path = func(ctx context.Context) (fromU *sql.Selector, err error) {
+		if err := _q.prepareQuery(ctx); err != nil {
+			return nil, err
+		}
+		selector := _q.sqlQuery(ctx)
+		if err := selector.Err(); err != nil {
+			return nil, err
+		}
+		step := sqlgraph.NewStep(
+			sqlgraph.From(purchaseline.Table, purchaseline.FieldID, selector),
+			sqlgraph.To(refundline.Table, refundline.FieldID),
+			sqlgraph.Edge(sqlgraph.O2M, false, purchaseline.RefundsTable, purchaseline.RefundsColumn),
 		)
 		fromU = sqlgraph.SetNeighbors(_q.driver.Dialect(), step)
 		return fromU, nil
@@ -304,6 +328,7 @@ func (_q *PurchaseLineQuery) Clone() *PurchaseLineQuery {
 		predicates:      append([]predicate.PurchaseLine{}, _q.predicates...),
 		withPurchase:    _q.withPurchase.Clone(),
 		withAdjustments: _q.withAdjustments.Clone(),
+		withRefunds:     _q.withRefunds.Clone(),
 		// clone intermediate query.
 		sql:       _q.sql.Clone(),
 		path:      _q.path,
@@ -330,6 +355,17 @@ func (_q *PurchaseLineQuery) WithAdjustments(opts ...func(*LineAdjustmentQuery))
 		opt(query)
 	}
 	_q.withAdjustments = query
+	return _q
+}
+
+// WithRefunds tells the query-builder to eager-load the nodes that are connected to
+// the "refunds" edge. The optional arguments are used to configure the query builder of the edge.
+func (_q *PurchaseLineQuery) WithRefunds(opts ...func(*RefundLineQuery)) *PurchaseLineQuery {
+	query := (&RefundLineClient{config: _q.config}).Query()
+	for _, opt := range opts {
+		opt(query)
+	}
+	_q.withRefunds = query
 	return _q
 }
 
@@ -411,9 +447,10 @@ func (_q *PurchaseLineQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]
 	var (
 		nodes       = []*PurchaseLine{}
 		_spec       = _q.querySpec()
-		loadedTypes = [2]bool{
+		loadedTypes = [3]bool{
 			_q.withPurchase != nil,
 			_q.withAdjustments != nil,
+			_q.withRefunds != nil,
 		}
 	)
 	_spec.ScanValues = func(columns []string) ([]any, error) {
@@ -447,6 +484,13 @@ func (_q *PurchaseLineQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]
 		if err := _q.loadAdjustments(ctx, query, nodes,
 			func(n *PurchaseLine) { n.Edges.Adjustments = []*LineAdjustment{} },
 			func(n *PurchaseLine, e *LineAdjustment) { n.Edges.Adjustments = append(n.Edges.Adjustments, e) }); err != nil {
+			return nil, err
+		}
+	}
+	if query := _q.withRefunds; query != nil {
+		if err := _q.loadRefunds(ctx, query, nodes,
+			func(n *PurchaseLine) { n.Edges.Refunds = []*RefundLine{} },
+			func(n *PurchaseLine, e *RefundLine) { n.Edges.Refunds = append(n.Edges.Refunds, e) }); err != nil {
 			return nil, err
 		}
 	}
@@ -497,6 +541,36 @@ func (_q *PurchaseLineQuery) loadAdjustments(ctx context.Context, query *LineAdj
 	}
 	query.Where(predicate.LineAdjustment(func(s *sql.Selector) {
 		s.Where(sql.InValues(s.C(purchaseline.AdjustmentsColumn), fks...))
+	}))
+	neighbors, err := query.All(ctx)
+	if err != nil {
+		return err
+	}
+	for _, n := range neighbors {
+		fk := n.LineID
+		node, ok := nodeids[fk]
+		if !ok {
+			return fmt.Errorf(`unexpected referenced foreign-key "line_id" returned %v for node %v`, fk, n.ID)
+		}
+		assign(node, n)
+	}
+	return nil
+}
+func (_q *PurchaseLineQuery) loadRefunds(ctx context.Context, query *RefundLineQuery, nodes []*PurchaseLine, init func(*PurchaseLine), assign func(*PurchaseLine, *RefundLine)) error {
+	fks := make([]driver.Value, 0, len(nodes))
+	nodeids := make(map[uuid.UUID]*PurchaseLine)
+	for i := range nodes {
+		fks = append(fks, nodes[i].ID)
+		nodeids[nodes[i].ID] = nodes[i]
+		if init != nil {
+			init(nodes[i])
+		}
+	}
+	if len(query.ctx.Fields) > 0 {
+		query.ctx.AppendFieldOnce(refundline.FieldLineID)
+	}
+	query.Where(predicate.RefundLine(func(s *sql.Selector) {
+		s.Where(sql.InValues(s.C(purchaseline.RefundsColumn), fks...))
 	}))
 	neighbors, err := query.All(ctx)
 	if err != nil {

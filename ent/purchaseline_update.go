@@ -8,6 +8,7 @@ import (
 	"farthing/ent/lineadjustment"
 	"farthing/ent/predicate"
 	"farthing/ent/purchaseline"
+	"farthing/ent/refundline"
 	"fmt"
 
 	"entgo.io/ent/dialect/sql"
@@ -45,6 +46,21 @@ func (_u *PurchaseLineUpdate) AddAdjustments(v ...*LineAdjustment) *PurchaseLine
 	return _u.AddAdjustmentIDs(ids...)
 }
 
+// AddRefundIDs adds the "refunds" edge to the RefundLine entity by IDs.
+func (_u *PurchaseLineUpdate) AddRefundIDs(ids ...uuid.UUID) *PurchaseLineUpdate {
+	_u.mutation.AddRefundIDs(ids...)
+	return _u
+}
+
+// AddRefunds adds the "refunds" edges to the RefundLine entity.
+func (_u *PurchaseLineUpdate) AddRefunds(v ...*RefundLine) *PurchaseLineUpdate {
+	ids := make([]uuid.UUID, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _u.AddRefundIDs(ids...)
+}
+
 // Mutation returns the PurchaseLineMutation object of the builder.
 func (_u *PurchaseLineUpdate) Mutation() *PurchaseLineMutation {
 	return _u.mutation
@@ -69,6 +85,27 @@ func (_u *PurchaseLineUpdate) RemoveAdjustments(v ...*LineAdjustment) *PurchaseL
 		ids[i] = v[i].ID
 	}
 	return _u.RemoveAdjustmentIDs(ids...)
+}
+
+// ClearRefunds clears all "refunds" edges to the RefundLine entity.
+func (_u *PurchaseLineUpdate) ClearRefunds() *PurchaseLineUpdate {
+	_u.mutation.ClearRefunds()
+	return _u
+}
+
+// RemoveRefundIDs removes the "refunds" edge to RefundLine entities by IDs.
+func (_u *PurchaseLineUpdate) RemoveRefundIDs(ids ...uuid.UUID) *PurchaseLineUpdate {
+	_u.mutation.RemoveRefundIDs(ids...)
+	return _u
+}
+
+// RemoveRefunds removes "refunds" edges to RefundLine entities.
+func (_u *PurchaseLineUpdate) RemoveRefunds(v ...*RefundLine) *PurchaseLineUpdate {
+	ids := make([]uuid.UUID, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _u.RemoveRefundIDs(ids...)
 }
 
 // Save executes the query and returns the number of nodes affected by the update operation.
@@ -175,6 +212,51 @@ func (_u *PurchaseLineUpdate) sqlSave(ctx context.Context) (_node int, err error
 		}
 		_spec.Edges.Add = append(_spec.Edges.Add, edge)
 	}
+	if _u.mutation.RefundsCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   purchaseline.RefundsTable,
+			Columns: []string{purchaseline.RefundsColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(refundline.FieldID, field.TypeUUID),
+			},
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.RemovedRefundsIDs(); len(nodes) > 0 && !_u.mutation.RefundsCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   purchaseline.RefundsTable,
+			Columns: []string{purchaseline.RefundsColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(refundline.FieldID, field.TypeUUID),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.RefundsIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   purchaseline.RefundsTable,
+			Columns: []string{purchaseline.RefundsColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(refundline.FieldID, field.TypeUUID),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Add = append(_spec.Edges.Add, edge)
+	}
 	_spec.AddModifiers(_u.modifiers...)
 	if _node, err = sqlgraph.UpdateNodes(ctx, _u.driver, _spec); err != nil {
 		if _, ok := err.(*sqlgraph.NotFoundError); ok {
@@ -212,6 +294,21 @@ func (_u *PurchaseLineUpdateOne) AddAdjustments(v ...*LineAdjustment) *PurchaseL
 	return _u.AddAdjustmentIDs(ids...)
 }
 
+// AddRefundIDs adds the "refunds" edge to the RefundLine entity by IDs.
+func (_u *PurchaseLineUpdateOne) AddRefundIDs(ids ...uuid.UUID) *PurchaseLineUpdateOne {
+	_u.mutation.AddRefundIDs(ids...)
+	return _u
+}
+
+// AddRefunds adds the "refunds" edges to the RefundLine entity.
+func (_u *PurchaseLineUpdateOne) AddRefunds(v ...*RefundLine) *PurchaseLineUpdateOne {
+	ids := make([]uuid.UUID, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _u.AddRefundIDs(ids...)
+}
+
 // Mutation returns the PurchaseLineMutation object of the builder.
 func (_u *PurchaseLineUpdateOne) Mutation() *PurchaseLineMutation {
 	return _u.mutation
@@ -236,6 +333,27 @@ func (_u *PurchaseLineUpdateOne) RemoveAdjustments(v ...*LineAdjustment) *Purcha
 		ids[i] = v[i].ID
 	}
 	return _u.RemoveAdjustmentIDs(ids...)
+}
+
+// ClearRefunds clears all "refunds" edges to the RefundLine entity.
+func (_u *PurchaseLineUpdateOne) ClearRefunds() *PurchaseLineUpdateOne {
+	_u.mutation.ClearRefunds()
+	return _u
+}
+
+// RemoveRefundIDs removes the "refunds" edge to RefundLine entities by IDs.
+func (_u *PurchaseLineUpdateOne) RemoveRefundIDs(ids ...uuid.UUID) *PurchaseLineUpdateOne {
+	_u.mutation.RemoveRefundIDs(ids...)
+	return _u
+}
+
+// RemoveRefunds removes "refunds" edges to RefundLine entities.
+func (_u *PurchaseLineUpdateOne) RemoveRefunds(v ...*RefundLine) *PurchaseLineUpdateOne {
+	ids := make([]uuid.UUID, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _u.RemoveRefundIDs(ids...)
 }
 
 // Where appends a list predicates to the PurchaseLineUpdate builder.
@@ -365,6 +483,51 @@ func (_u *PurchaseLineUpdateOne) sqlSave(ctx context.Context) (_node *PurchaseLi
 			Bidi:    false,
 			Target: &sqlgraph.EdgeTarget{
 				IDSpec: sqlgraph.NewFieldSpec(lineadjustment.FieldID, field.TypeUUID),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Add = append(_spec.Edges.Add, edge)
+	}
+	if _u.mutation.RefundsCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   purchaseline.RefundsTable,
+			Columns: []string{purchaseline.RefundsColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(refundline.FieldID, field.TypeUUID),
+			},
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.RemovedRefundsIDs(); len(nodes) > 0 && !_u.mutation.RefundsCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   purchaseline.RefundsTable,
+			Columns: []string{purchaseline.RefundsColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(refundline.FieldID, field.TypeUUID),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.RefundsIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   purchaseline.RefundsTable,
+			Columns: []string{purchaseline.RefundsColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(refundline.FieldID, field.TypeUUID),
 			},
 		}
 		for _, k := range nodes {

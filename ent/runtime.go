@@ -4,14 +4,15 @@ package ent
 
 import (
 	"farthing/ent/account"
+	"farthing/ent/achievement"
 	"farthing/ent/auditentry"
-	"farthing/ent/badgeaward"
 	"farthing/ent/bundle"
 	"farthing/ent/bundlecomponent"
 	"farthing/ent/coupon"
 	"farthing/ent/entitlement"
 	"farthing/ent/flashsale"
 	"farthing/ent/idempotencykey"
+	"farthing/ent/leaderboardscore"
 	"farthing/ent/lineadjustment"
 	"farthing/ent/offerstock"
 	"farthing/ent/offeruse"
@@ -22,6 +23,12 @@ import (
 	"farthing/ent/productterm"
 	"farthing/ent/purchase"
 	"farthing/ent/purchaseline"
+	"farthing/ent/refund"
+	"farthing/ent/refundline"
+	"farthing/ent/rewardentry"
+	"farthing/ent/rewardrule"
+	"farthing/ent/rewardruleversion"
+	"farthing/ent/rewardstanding"
 	"farthing/ent/salechange"
 	"farthing/ent/schema"
 	"farthing/ent/shopper"
@@ -73,6 +80,12 @@ func init() {
 	accountDescID := accountFields[0].Descriptor()
 	// account.DefaultID holds the default value on creation for the id field.
 	account.DefaultID = accountDescID.Default.(func() uuid.UUID)
+	achievementFields := schema.Achievement{}.Fields()
+	_ = achievementFields
+	// achievementDescID is the schema descriptor for id field.
+	achievementDescID := achievementFields[0].Descriptor()
+	// achievement.DefaultID holds the default value on creation for the id field.
+	achievement.DefaultID = achievementDescID.Default.(func() uuid.UUID)
 	auditentryFields := schema.AuditEntry{}.Fields()
 	_ = auditentryFields
 	// auditentryDescActor is the schema descriptor for actor field.
@@ -87,30 +100,6 @@ func init() {
 	auditentryDescID := auditentryFields[0].Descriptor()
 	// auditentry.DefaultID holds the default value on creation for the id field.
 	auditentry.DefaultID = auditentryDescID.Default.(func() uuid.UUID)
-	badgeawardFields := schema.BadgeAward{}.Fields()
-	_ = badgeawardFields
-	// badgeawardDescBadge is the schema descriptor for badge field.
-	badgeawardDescBadge := badgeawardFields[2].Descriptor()
-	// badgeaward.BadgeValidator is a validator for the "badge" field. It is called by the builders before save.
-	badgeaward.BadgeValidator = func() func(string) error {
-		validators := badgeawardDescBadge.Validators
-		fns := [...]func(string) error{
-			validators[0].(func(string) error),
-			validators[1].(func(string) error),
-		}
-		return func(badge string) error {
-			for _, fn := range fns {
-				if err := fn(badge); err != nil {
-					return err
-				}
-			}
-			return nil
-		}
-	}()
-	// badgeawardDescID is the schema descriptor for id field.
-	badgeawardDescID := badgeawardFields[0].Descriptor()
-	// badgeaward.DefaultID holds the default value on creation for the id field.
-	badgeaward.DefaultID = badgeawardDescID.Default.(func() uuid.UUID)
 	bundleFields := schema.Bundle{}.Fields()
 	_ = bundleFields
 	// bundleDescLanguage is the schema descriptor for language field.
@@ -273,6 +262,12 @@ func init() {
 	idempotencykeyDescID := idempotencykeyFields[0].Descriptor()
 	// idempotencykey.DefaultID holds the default value on creation for the id field.
 	idempotencykey.DefaultID = idempotencykeyDescID.Default.(func() uuid.UUID)
+	leaderboardscoreFields := schema.LeaderboardScore{}.Fields()
+	_ = leaderboardscoreFields
+	// leaderboardscoreDescID is the schema descriptor for id field.
+	leaderboardscoreDescID := leaderboardscoreFields[0].Descriptor()
+	// leaderboardscore.DefaultID holds the default value on creation for the id field.
+	leaderboardscore.DefaultID = leaderboardscoreDescID.Default.(func() uuid.UUID)
 	lineadjustmentFields := schema.LineAdjustment{}.Fields()
 	_ = lineadjustmentFields
 	// lineadjustmentDescRound is the schema descriptor for round field.
@@ -475,6 +470,138 @@ func init() {
 	purchaselineDescID := purchaselineFields[0].Descriptor()
 	// purchaseline.DefaultID holds the default value on creation for the id field.
 	purchaseline.DefaultID = purchaselineDescID.Default.(func() uuid.UUID)
+	refundFields := schema.Refund{}.Fields()
+	_ = refundFields
+	// refundDescCurrency is the schema descriptor for currency field.
+	refundDescCurrency := refundFields[3].Descriptor()
+	// refund.CurrencyValidator is a validator for the "currency" field. It is called by the builders before save.
+	refund.CurrencyValidator = refundDescCurrency.Validators[0].(func(string) error)
+	// refundDescReason is the schema descriptor for reason field.
+	refundDescReason := refundFields[7].Descriptor()
+	// refund.ReasonValidator is a validator for the "reason" field. It is called by the builders before save.
+	refund.ReasonValidator = func() func(string) error {
+		validators := refundDescReason.Validators
+		fns := [...]func(string) error{
+			validators[0].(func(string) error),
+			validators[1].(func(string) error),
+		}
+		return func(reason string) error {
+			for _, fn := range fns {
+				if err := fn(reason); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+	}()
+	// refundDescActor is the schema descriptor for actor field.
+	refundDescActor := refundFields[8].Descriptor()
+	// refund.ActorValidator is a validator for the "actor" field. It is called by the builders before save.
+	refund.ActorValidator = func() func(string) error {
+		validators := refundDescActor.Validators
+		fns := [...]func(string) error{
+			validators[0].(func(string) error),
+			validators[1].(func(string) error),
+		}
+		return func(actor string) error {
+			for _, fn := range fns {
+				if err := fn(actor); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+	}()
+	// refundDescID is the schema descriptor for id field.
+	refundDescID := refundFields[0].Descriptor()
+	// refund.DefaultID holds the default value on creation for the id field.
+	refund.DefaultID = refundDescID.Default.(func() uuid.UUID)
+	refundlineFields := schema.RefundLine{}.Fields()
+	_ = refundlineFields
+	// refundlineDescID is the schema descriptor for id field.
+	refundlineDescID := refundlineFields[0].Descriptor()
+	// refundline.DefaultID holds the default value on creation for the id field.
+	refundline.DefaultID = refundlineDescID.Default.(func() uuid.UUID)
+	rewardentryFields := schema.RewardEntry{}.Fields()
+	_ = rewardentryFields
+	// rewardentryDescTimeZone is the schema descriptor for time_zone field.
+	rewardentryDescTimeZone := rewardentryFields[8].Descriptor()
+	// rewardentry.TimeZoneValidator is a validator for the "time_zone" field. It is called by the builders before save.
+	rewardentry.TimeZoneValidator = rewardentryDescTimeZone.Validators[0].(func(string) error)
+	// rewardentryDescUsed is the schema descriptor for used field.
+	rewardentryDescUsed := rewardentryFields[14].Descriptor()
+	// rewardentry.DefaultUsed holds the default value on creation for the used field.
+	rewardentry.DefaultUsed = money.Amount(rewardentryDescUsed.Default.(int64))
+	// rewardentryDescExpired is the schema descriptor for expired field.
+	rewardentryDescExpired := rewardentryFields[15].Descriptor()
+	// rewardentry.DefaultExpired holds the default value on creation for the expired field.
+	rewardentry.DefaultExpired = money.Amount(rewardentryDescExpired.Default.(int64))
+	// rewardentryDescRevoked is the schema descriptor for revoked field.
+	rewardentryDescRevoked := rewardentryFields[16].Descriptor()
+	// rewardentry.DefaultRevoked holds the default value on creation for the revoked field.
+	rewardentry.DefaultRevoked = money.Amount(rewardentryDescRevoked.Default.(int64))
+	// rewardentryDescID is the schema descriptor for id field.
+	rewardentryDescID := rewardentryFields[0].Descriptor()
+	// rewardentry.DefaultID holds the default value on creation for the id field.
+	rewardentry.DefaultID = rewardentryDescID.Default.(func() uuid.UUID)
+	rewardruleFields := schema.RewardRule{}.Fields()
+	_ = rewardruleFields
+	// rewardruleDescCode is the schema descriptor for code field.
+	rewardruleDescCode := rewardruleFields[2].Descriptor()
+	// rewardrule.CodeValidator is a validator for the "code" field. It is called by the builders before save.
+	rewardrule.CodeValidator = func() func(string) error {
+		validators := rewardruleDescCode.Validators
+		fns := [...]func(string) error{
+			validators[0].(func(string) error),
+			validators[1].(func(string) error),
+		}
+		return func(code string) error {
+			for _, fn := range fns {
+				if err := fn(code); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+	}()
+	// rewardruleDescVersion is the schema descriptor for version field.
+	rewardruleDescVersion := rewardruleFields[5].Descriptor()
+	// rewardrule.DefaultVersion holds the default value on creation for the version field.
+	rewardrule.DefaultVersion = rewardruleDescVersion.Default.(int)
+	// rewardruleDescID is the schema descriptor for id field.
+	rewardruleDescID := rewardruleFields[0].Descriptor()
+	// rewardrule.DefaultID holds the default value on creation for the id field.
+	rewardrule.DefaultID = rewardruleDescID.Default.(func() uuid.UUID)
+	rewardruleversionFields := schema.RewardRuleVersion{}.Fields()
+	_ = rewardruleversionFields
+	// rewardruleversionDescID is the schema descriptor for id field.
+	rewardruleversionDescID := rewardruleversionFields[0].Descriptor()
+	// rewardruleversion.DefaultID holds the default value on creation for the id field.
+	rewardruleversion.DefaultID = rewardruleversionDescID.Default.(func() uuid.UUID)
+	rewardstandingFields := schema.RewardStanding{}.Fields()
+	_ = rewardstandingFields
+	// rewardstandingDescTimeZone is the schema descriptor for time_zone field.
+	rewardstandingDescTimeZone := rewardstandingFields[2].Descriptor()
+	// rewardstanding.DefaultTimeZone holds the default value on creation for the time_zone field.
+	rewardstanding.DefaultTimeZone = rewardstandingDescTimeZone.Default.(string)
+	// rewardstanding.TimeZoneValidator is a validator for the "time_zone" field. It is called by the builders before save.
+	rewardstanding.TimeZoneValidator = rewardstandingDescTimeZone.Validators[0].(func(string) error)
+	// rewardstandingDescEnabled is the schema descriptor for enabled field.
+	rewardstandingDescEnabled := rewardstandingFields[3].Descriptor()
+	// rewardstanding.DefaultEnabled holds the default value on creation for the enabled field.
+	rewardstanding.DefaultEnabled = rewardstandingDescEnabled.Default.(bool)
+	// rewardstandingDescDisplayName is the schema descriptor for display_name field.
+	rewardstandingDescDisplayName := rewardstandingFields[4].Descriptor()
+	// rewardstanding.DisplayNameValidator is a validator for the "display_name" field. It is called by the builders before save.
+	rewardstanding.DisplayNameValidator = rewardstandingDescDisplayName.Validators[0].(func(string) error)
+	// rewardstandingDescSeq is the schema descriptor for seq field.
+	rewardstandingDescSeq := rewardstandingFields[5].Descriptor()
+	// rewardstanding.DefaultSeq holds the default value on creation for the seq field.
+	rewardstanding.DefaultSeq = rewardstandingDescSeq.Default.(int64)
+	// rewardstandingDescID is the schema descriptor for id field.
+	rewardstandingDescID := rewardstandingFields[0].Descriptor()
+	// rewardstanding.DefaultID holds the default value on creation for the id field.
+	rewardstanding.DefaultID = rewardstandingDescID.Default.(func() uuid.UUID)
 	salechangeFields := schema.SaleChange{}.Fields()
 	_ = salechangeFields
 	// salechangeDescID is the schema descriptor for id field.
@@ -554,25 +681,25 @@ func init() {
 	// transfer.CurrencyValidator is a validator for the "currency" field. It is called by the builders before save.
 	transfer.CurrencyValidator = transferDescCurrency.Validators[0].(func(string) error)
 	// transferDescRule is the schema descriptor for rule field.
-	transferDescRule := transferFields[15].Descriptor()
+	transferDescRule := transferFields[16].Descriptor()
 	// transfer.DefaultRule holds the default value on creation for the rule field.
 	transfer.DefaultRule = transferDescRule.Default.(string)
 	// transfer.RuleValidator is a validator for the "rule" field. It is called by the builders before save.
 	transfer.RuleValidator = transferDescRule.Validators[0].(func(string) error)
 	// transferDescReference is the schema descriptor for reference field.
-	transferDescReference := transferFields[17].Descriptor()
+	transferDescReference := transferFields[18].Descriptor()
 	// transfer.DefaultReference holds the default value on creation for the reference field.
 	transfer.DefaultReference = transferDescReference.Default.(string)
 	// transfer.ReferenceValidator is a validator for the "reference" field. It is called by the builders before save.
 	transfer.ReferenceValidator = transferDescReference.Validators[0].(func(string) error)
 	// transferDescReason is the schema descriptor for reason field.
-	transferDescReason := transferFields[18].Descriptor()
+	transferDescReason := transferFields[19].Descriptor()
 	// transfer.DefaultReason holds the default value on creation for the reason field.
 	transfer.DefaultReason = transferDescReason.Default.(string)
 	// transfer.ReasonValidator is a validator for the "reason" field. It is called by the builders before save.
 	transfer.ReasonValidator = transferDescReason.Validators[0].(func(string) error)
 	// transferDescActor is the schema descriptor for actor field.
-	transferDescActor := transferFields[19].Descriptor()
+	transferDescActor := transferFields[20].Descriptor()
 	// transfer.ActorValidator is a validator for the "actor" field. It is called by the builders before save.
 	transfer.ActorValidator = func() func(string) error {
 		validators := transferDescActor.Validators

@@ -48,7 +48,9 @@ type Transfer struct {
 	CreditBalance *money.Amount `json:"credit_balance,omitempty"`
 	// The purchase that it belongs to, if any.
 	PurchaseID *uuid.UUID `json:"purchase_id,omitempty"`
-	// Rule that awarded it, for points; a rule awards once a purchase. Empty otherwise.
+	// The refund of that purchase that it belongs to, if any.
+	RefundID *uuid.UUID `json:"refund_id,omitempty"`
+	// Rule that points were awarded by when a purchase had one; empty otherwise. The entry of the purchase says it now.
 	Rule string `json:"rule,omitempty"`
 	// The earlier transfer that this one corrects, if any.
 	CorrectsID *uuid.UUID `json:"corrects_id,omitempty"`
@@ -68,7 +70,7 @@ func (*Transfer) scanValues(columns []string) ([]any, error) {
 	values := make([]any, len(columns))
 	for i := range columns {
 		switch columns[i] {
-		case transfer.FieldPurchaseID, transfer.FieldCorrectsID:
+		case transfer.FieldPurchaseID, transfer.FieldRefundID, transfer.FieldCorrectsID:
 			values[i] = &sql.NullScanner{S: new(uuid.UUID)}
 		case transfer.FieldAmount, transfer.FieldPaid, transfer.FieldPromotional, transfer.FieldGift, transfer.FieldRefund, transfer.FieldDebitSeq, transfer.FieldDebitBalance, transfer.FieldCreditSeq, transfer.FieldCreditBalance:
 			values[i] = new(sql.NullInt64)
@@ -187,6 +189,13 @@ func (_m *Transfer) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.PurchaseID = new(uuid.UUID)
 				*_m.PurchaseID = *value.S.(*uuid.UUID)
+			}
+		case transfer.FieldRefundID:
+			if value, ok := values[i].(*sql.NullScanner); !ok {
+				return fmt.Errorf("unexpected type %T for field refund_id", values[i])
+			} else if value.Valid {
+				_m.RefundID = new(uuid.UUID)
+				*_m.RefundID = *value.S.(*uuid.UUID)
 			}
 		case transfer.FieldRule:
 			if value, ok := values[i].(*sql.NullString); !ok {
@@ -310,6 +319,11 @@ func (_m *Transfer) String() string {
 	builder.WriteString(", ")
 	if v := _m.PurchaseID; v != nil {
 		builder.WriteString("purchase_id=")
+		builder.WriteString(fmt.Sprintf("%v", *v))
+	}
+	builder.WriteString(", ")
+	if v := _m.RefundID; v != nil {
+		builder.WriteString("refund_id=")
 		builder.WriteString(fmt.Sprintf("%v", *v))
 	}
 	builder.WriteString(", ")

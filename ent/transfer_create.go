@@ -149,6 +149,20 @@ func (_c *TransferCreate) SetNillablePurchaseID(v *uuid.UUID) *TransferCreate {
 	return _c
 }
 
+// SetRefundID sets the "refund_id" field.
+func (_c *TransferCreate) SetRefundID(v uuid.UUID) *TransferCreate {
+	_c.mutation.SetRefundID(v)
+	return _c
+}
+
+// SetNillableRefundID sets the "refund_id" field if the given value is not nil.
+func (_c *TransferCreate) SetNillableRefundID(v *uuid.UUID) *TransferCreate {
+	if v != nil {
+		_c.SetRefundID(*v)
+	}
+	return _c
+}
+
 // SetRule sets the "rule" field.
 func (_c *TransferCreate) SetRule(v string) *TransferCreate {
 	_c.mutation.SetRule(v)
@@ -450,6 +464,10 @@ func (_c *TransferCreate) createSpec() (*Transfer, *sqlgraph.CreateSpec) {
 		_spec.SetField(transfer.FieldPurchaseID, field.TypeUUID, value)
 		_node.PurchaseID = &value
 	}
+	if value, ok := _c.mutation.RefundID(); ok {
+		_spec.SetField(transfer.FieldRefundID, field.TypeUUID, value)
+		_node.RefundID = &value
+	}
 	if value, ok := _c.mutation.Rule(); ok {
 		_spec.SetField(transfer.FieldRule, field.TypeString, value)
 		_node.Rule = value
@@ -584,6 +602,9 @@ func (u *TransferUpsertOne) UpdateNewValues() *TransferUpsertOne {
 		}
 		if _, exists := u.create.mutation.PurchaseID(); exists {
 			s.SetIgnore(transfer.FieldPurchaseID)
+		}
+		if _, exists := u.create.mutation.RefundID(); exists {
+			s.SetIgnore(transfer.FieldRefundID)
 		}
 		if _, exists := u.create.mutation.Rule(); exists {
 			s.SetIgnore(transfer.FieldRule)
@@ -858,6 +879,9 @@ func (u *TransferUpsertBulk) UpdateNewValues() *TransferUpsertBulk {
 			}
 			if _, exists := b.mutation.PurchaseID(); exists {
 				s.SetIgnore(transfer.FieldPurchaseID)
+			}
+			if _, exists := b.mutation.RefundID(); exists {
+				s.SetIgnore(transfer.FieldRefundID)
 			}
 			if _, exists := b.mutation.Rule(); exists {
 				s.SetIgnore(transfer.FieldRule)

@@ -90,6 +90,9 @@ func (_u *TransferUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	if _u.mutation.PurchaseIDCleared() {
 		_spec.ClearField(transfer.FieldPurchaseID, field.TypeUUID)
 	}
+	if _u.mutation.RefundIDCleared() {
+		_spec.ClearField(transfer.FieldRefundID, field.TypeUUID)
+	}
 	if _u.mutation.CorrectsIDCleared() {
 		_spec.ClearField(transfer.FieldCorrectsID, field.TypeUUID)
 	}
@@ -206,6 +209,9 @@ func (_u *TransferUpdateOne) sqlSave(ctx context.Context) (_node *Transfer, err 
 	}
 	if _u.mutation.PurchaseIDCleared() {
 		_spec.ClearField(transfer.FieldPurchaseID, field.TypeUUID)
+	}
+	if _u.mutation.RefundIDCleared() {
+		_spec.ClearField(transfer.FieldRefundID, field.TypeUUID)
 	}
 	if _u.mutation.CorrectsIDCleared() {
 		_spec.ClearField(transfer.FieldCorrectsID, field.TypeUUID)

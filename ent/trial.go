@@ -41,7 +41,9 @@ type Trial struct {
 	// First instant at which its price is no longer credited.
 	CreditUntil time.Time `json:"credit_until,omitempty"`
 	// The purchase of the product that ended it; null for none.
-	ConvertedBy  *uuid.UUID `json:"converted_by,omitempty"`
+	ConvertedBy *uuid.UUID `json:"converted_by,omitempty"`
+	// The refund that gave its price back, which is then no longer credited; null for none.
+	RefundedBy   *uuid.UUID `json:"refunded_by,omitempty"`
 	selectValues sql.SelectValues
 }
 
@@ -50,7 +52,7 @@ func (*Trial) scanValues(columns []string) ([]any, error) {
 	values := make([]any, len(columns))
 	for i := range columns {
 		switch columns[i] {
-		case trial.FieldConvertedBy:
+		case trial.FieldConvertedBy, trial.FieldRefundedBy:
 			values[i] = &sql.NullScanner{S: new(uuid.UUID)}
 		case trial.FieldPrice:
 			values[i] = new(sql.NullInt64)
@@ -148,6 +150,13 @@ func (_m *Trial) assignValues(columns []string, values []any) error {
 				_m.ConvertedBy = new(uuid.UUID)
 				*_m.ConvertedBy = *value.S.(*uuid.UUID)
 			}
+		case trial.FieldRefundedBy:
+			if value, ok := values[i].(*sql.NullScanner); !ok {
+				return fmt.Errorf("unexpected type %T for field refunded_by", values[i])
+			} else if value.Valid {
+				_m.RefundedBy = new(uuid.UUID)
+				*_m.RefundedBy = *value.S.(*uuid.UUID)
+			}
 		default:
 			_m.selectValues.Set(columns[i], values[i])
 		}
@@ -216,6 +225,11 @@ func (_m *Trial) String() string {
 	builder.WriteString(", ")
 	if v := _m.ConvertedBy; v != nil {
 		builder.WriteString("converted_by=")
+		builder.WriteString(fmt.Sprintf("%v", *v))
+	}
+	builder.WriteString(", ")
+	if v := _m.RefundedBy; v != nil {
+		builder.WriteString("refunded_by=")
 		builder.WriteString(fmt.Sprintf("%v", *v))
 	}
 	builder.WriteByte(')')

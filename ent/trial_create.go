@@ -99,6 +99,20 @@ func (_c *TrialCreate) SetNillableConvertedBy(v *uuid.UUID) *TrialCreate {
 	return _c
 }
 
+// SetRefundedBy sets the "refunded_by" field.
+func (_c *TrialCreate) SetRefundedBy(v uuid.UUID) *TrialCreate {
+	_c.mutation.SetRefundedBy(v)
+	return _c
+}
+
+// SetNillableRefundedBy sets the "refunded_by" field if the given value is not nil.
+func (_c *TrialCreate) SetNillableRefundedBy(v *uuid.UUID) *TrialCreate {
+	if v != nil {
+		_c.SetRefundedBy(*v)
+	}
+	return _c
+}
+
 // SetID sets the "id" field.
 func (_c *TrialCreate) SetID(v uuid.UUID) *TrialCreate {
 	_c.mutation.SetID(v)
@@ -271,6 +285,10 @@ func (_c *TrialCreate) createSpec() (*Trial, *sqlgraph.CreateSpec) {
 		_spec.SetField(trial.FieldConvertedBy, field.TypeUUID, value)
 		_node.ConvertedBy = &value
 	}
+	if value, ok := _c.mutation.RefundedBy(); ok {
+		_spec.SetField(trial.FieldRefundedBy, field.TypeUUID, value)
+		_node.RefundedBy = &value
+	}
 	return _node, _spec
 }
 
@@ -338,6 +356,24 @@ func (u *TrialUpsert) UpdateConvertedBy() *TrialUpsert {
 // ClearConvertedBy clears the value of the "converted_by" field.
 func (u *TrialUpsert) ClearConvertedBy() *TrialUpsert {
 	u.SetNull(trial.FieldConvertedBy)
+	return u
+}
+
+// SetRefundedBy sets the "refunded_by" field.
+func (u *TrialUpsert) SetRefundedBy(v uuid.UUID) *TrialUpsert {
+	u.Set(trial.FieldRefundedBy, v)
+	return u
+}
+
+// UpdateRefundedBy sets the "refunded_by" field to the value that was provided on create.
+func (u *TrialUpsert) UpdateRefundedBy() *TrialUpsert {
+	u.SetExcluded(trial.FieldRefundedBy)
+	return u
+}
+
+// ClearRefundedBy clears the value of the "refunded_by" field.
+func (u *TrialUpsert) ClearRefundedBy() *TrialUpsert {
+	u.SetNull(trial.FieldRefundedBy)
 	return u
 }
 
@@ -437,6 +473,27 @@ func (u *TrialUpsertOne) UpdateConvertedBy() *TrialUpsertOne {
 func (u *TrialUpsertOne) ClearConvertedBy() *TrialUpsertOne {
 	return u.Update(func(s *TrialUpsert) {
 		s.ClearConvertedBy()
+	})
+}
+
+// SetRefundedBy sets the "refunded_by" field.
+func (u *TrialUpsertOne) SetRefundedBy(v uuid.UUID) *TrialUpsertOne {
+	return u.Update(func(s *TrialUpsert) {
+		s.SetRefundedBy(v)
+	})
+}
+
+// UpdateRefundedBy sets the "refunded_by" field to the value that was provided on create.
+func (u *TrialUpsertOne) UpdateRefundedBy() *TrialUpsertOne {
+	return u.Update(func(s *TrialUpsert) {
+		s.UpdateRefundedBy()
+	})
+}
+
+// ClearRefundedBy clears the value of the "refunded_by" field.
+func (u *TrialUpsertOne) ClearRefundedBy() *TrialUpsertOne {
+	return u.Update(func(s *TrialUpsert) {
+		s.ClearRefundedBy()
 	})
 }
 
@@ -703,6 +760,27 @@ func (u *TrialUpsertBulk) UpdateConvertedBy() *TrialUpsertBulk {
 func (u *TrialUpsertBulk) ClearConvertedBy() *TrialUpsertBulk {
 	return u.Update(func(s *TrialUpsert) {
 		s.ClearConvertedBy()
+	})
+}
+
+// SetRefundedBy sets the "refunded_by" field.
+func (u *TrialUpsertBulk) SetRefundedBy(v uuid.UUID) *TrialUpsertBulk {
+	return u.Update(func(s *TrialUpsert) {
+		s.SetRefundedBy(v)
+	})
+}
+
+// UpdateRefundedBy sets the "refunded_by" field to the value that was provided on create.
+func (u *TrialUpsertBulk) UpdateRefundedBy() *TrialUpsertBulk {
+	return u.Update(func(s *TrialUpsert) {
+		s.UpdateRefundedBy()
+	})
+}
+
+// ClearRefundedBy clears the value of the "refunded_by" field.
+func (u *TrialUpsertBulk) ClearRefundedBy() *TrialUpsertBulk {
+	return u.Update(func(s *TrialUpsert) {
+		s.ClearRefundedBy()
 	})
 }
 

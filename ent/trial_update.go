@@ -49,6 +49,26 @@ func (_u *TrialUpdate) ClearConvertedBy() *TrialUpdate {
 	return _u
 }
 
+// SetRefundedBy sets the "refunded_by" field.
+func (_u *TrialUpdate) SetRefundedBy(v uuid.UUID) *TrialUpdate {
+	_u.mutation.SetRefundedBy(v)
+	return _u
+}
+
+// SetNillableRefundedBy sets the "refunded_by" field if the given value is not nil.
+func (_u *TrialUpdate) SetNillableRefundedBy(v *uuid.UUID) *TrialUpdate {
+	if v != nil {
+		_u.SetRefundedBy(*v)
+	}
+	return _u
+}
+
+// ClearRefundedBy clears the value of the "refunded_by" field.
+func (_u *TrialUpdate) ClearRefundedBy() *TrialUpdate {
+	_u.mutation.ClearRefundedBy()
+	return _u
+}
+
 // Mutation returns the TrialMutation object of the builder.
 func (_u *TrialUpdate) Mutation() *TrialMutation {
 	return _u.mutation
@@ -102,6 +122,12 @@ func (_u *TrialUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	if _u.mutation.ConvertedByCleared() {
 		_spec.ClearField(trial.FieldConvertedBy, field.TypeUUID)
 	}
+	if value, ok := _u.mutation.RefundedBy(); ok {
+		_spec.SetField(trial.FieldRefundedBy, field.TypeUUID, value)
+	}
+	if _u.mutation.RefundedByCleared() {
+		_spec.ClearField(trial.FieldRefundedBy, field.TypeUUID)
+	}
 	_spec.AddModifiers(_u.modifiers...)
 	if _node, err = sqlgraph.UpdateNodes(ctx, _u.driver, _spec); err != nil {
 		if _, ok := err.(*sqlgraph.NotFoundError); ok {
@@ -141,6 +167,26 @@ func (_u *TrialUpdateOne) SetNillableConvertedBy(v *uuid.UUID) *TrialUpdateOne {
 // ClearConvertedBy clears the value of the "converted_by" field.
 func (_u *TrialUpdateOne) ClearConvertedBy() *TrialUpdateOne {
 	_u.mutation.ClearConvertedBy()
+	return _u
+}
+
+// SetRefundedBy sets the "refunded_by" field.
+func (_u *TrialUpdateOne) SetRefundedBy(v uuid.UUID) *TrialUpdateOne {
+	_u.mutation.SetRefundedBy(v)
+	return _u
+}
+
+// SetNillableRefundedBy sets the "refunded_by" field if the given value is not nil.
+func (_u *TrialUpdateOne) SetNillableRefundedBy(v *uuid.UUID) *TrialUpdateOne {
+	if v != nil {
+		_u.SetRefundedBy(*v)
+	}
+	return _u
+}
+
+// ClearRefundedBy clears the value of the "refunded_by" field.
+func (_u *TrialUpdateOne) ClearRefundedBy() *TrialUpdateOne {
+	_u.mutation.ClearRefundedBy()
 	return _u
 }
 
@@ -226,6 +272,12 @@ func (_u *TrialUpdateOne) sqlSave(ctx context.Context) (_node *Trial, err error)
 	}
 	if _u.mutation.ConvertedByCleared() {
 		_spec.ClearField(trial.FieldConvertedBy, field.TypeUUID)
+	}
+	if value, ok := _u.mutation.RefundedBy(); ok {
+		_spec.SetField(trial.FieldRefundedBy, field.TypeUUID, value)
+	}
+	if _u.mutation.RefundedByCleared() {
+		_spec.ClearField(trial.FieldRefundedBy, field.TypeUUID)
 	}
 	_spec.AddModifiers(_u.modifiers...)
 	_node = &Trial{config: _u.config}

@@ -16,10 +16,10 @@ type Tx struct {
 	config
 	// Account is the client for interacting with the Account builders.
 	Account *AccountClient
+	// Achievement is the client for interacting with the Achievement builders.
+	Achievement *AchievementClient
 	// AuditEntry is the client for interacting with the AuditEntry builders.
 	AuditEntry *AuditEntryClient
-	// BadgeAward is the client for interacting with the BadgeAward builders.
-	BadgeAward *BadgeAwardClient
 	// Bundle is the client for interacting with the Bundle builders.
 	Bundle *BundleClient
 	// BundleComponent is the client for interacting with the BundleComponent builders.
@@ -34,6 +34,8 @@ type Tx struct {
 	FlashSale *FlashSaleClient
 	// IdempotencyKey is the client for interacting with the IdempotencyKey builders.
 	IdempotencyKey *IdempotencyKeyClient
+	// LeaderboardScore is the client for interacting with the LeaderboardScore builders.
+	LeaderboardScore *LeaderboardScoreClient
 	// LineAdjustment is the client for interacting with the LineAdjustment builders.
 	LineAdjustment *LineAdjustmentClient
 	// OfferStock is the client for interacting with the OfferStock builders.
@@ -54,6 +56,18 @@ type Tx struct {
 	Purchase *PurchaseClient
 	// PurchaseLine is the client for interacting with the PurchaseLine builders.
 	PurchaseLine *PurchaseLineClient
+	// Refund is the client for interacting with the Refund builders.
+	Refund *RefundClient
+	// RefundLine is the client for interacting with the RefundLine builders.
+	RefundLine *RefundLineClient
+	// RewardEntry is the client for interacting with the RewardEntry builders.
+	RewardEntry *RewardEntryClient
+	// RewardRule is the client for interacting with the RewardRule builders.
+	RewardRule *RewardRuleClient
+	// RewardRuleVersion is the client for interacting with the RewardRuleVersion builders.
+	RewardRuleVersion *RewardRuleVersionClient
+	// RewardStanding is the client for interacting with the RewardStanding builders.
+	RewardStanding *RewardStandingClient
 	// SaleChange is the client for interacting with the SaleChange builders.
 	SaleChange *SaleChangeClient
 	// ShopSecret is the client for interacting with the ShopSecret builders.
@@ -200,8 +214,8 @@ func (tx *Tx) Client() *Client {
 
 func (tx *Tx) init() {
 	tx.Account = NewAccountClient(tx.config)
+	tx.Achievement = NewAchievementClient(tx.config)
 	tx.AuditEntry = NewAuditEntryClient(tx.config)
-	tx.BadgeAward = NewBadgeAwardClient(tx.config)
 	tx.Bundle = NewBundleClient(tx.config)
 	tx.BundleComponent = NewBundleComponentClient(tx.config)
 	tx.CatalogRevision = NewCatalogRevisionClient(tx.config)
@@ -209,6 +223,7 @@ func (tx *Tx) init() {
 	tx.Entitlement = NewEntitlementClient(tx.config)
 	tx.FlashSale = NewFlashSaleClient(tx.config)
 	tx.IdempotencyKey = NewIdempotencyKeyClient(tx.config)
+	tx.LeaderboardScore = NewLeaderboardScoreClient(tx.config)
 	tx.LineAdjustment = NewLineAdjustmentClient(tx.config)
 	tx.OfferStock = NewOfferStockClient(tx.config)
 	tx.OfferUse = NewOfferUseClient(tx.config)
@@ -219,6 +234,12 @@ func (tx *Tx) init() {
 	tx.ProductTerm = NewProductTermClient(tx.config)
 	tx.Purchase = NewPurchaseClient(tx.config)
 	tx.PurchaseLine = NewPurchaseLineClient(tx.config)
+	tx.Refund = NewRefundClient(tx.config)
+	tx.RefundLine = NewRefundLineClient(tx.config)
+	tx.RewardEntry = NewRewardEntryClient(tx.config)
+	tx.RewardRule = NewRewardRuleClient(tx.config)
+	tx.RewardRuleVersion = NewRewardRuleVersionClient(tx.config)
+	tx.RewardStanding = NewRewardStandingClient(tx.config)
 	tx.SaleChange = NewSaleChangeClient(tx.config)
 	tx.ShopSecret = NewShopSecretClient(tx.config)
 	tx.Shopper = NewShopperClient(tx.config)

@@ -13,12 +13,12 @@ import (
 	"farthing/internal/page"
 )
 
-// auditFilter reads which changes to list. Wallets are for admins alone to look at.
+// auditFilter reads which changes to list. Wallets and purchases are shoppers' own, for admins alone to look at.
 func auditFilter(ctx context.Context, args page.Args, in *model.AuditFilter) (audit.Filter, error) {
 	filter := audit.Filter{Args: args}
 	if !actor.From(ctx).Has(actor.Admin) {
 		for action, kind := range model.Audited() {
-			if kind != id.Wallet {
+			if kind != id.Wallet && kind != id.Purchase {
 				filter.Actions = append(filter.Actions, action)
 			}
 		}

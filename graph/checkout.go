@@ -19,10 +19,16 @@ import (
 	"farthing/internal/money"
 )
 
-// basket reads the items of a basket, and tells which ids are none.
-func basket(currency money.Code, items []model.BasketItemInput, coupon graphql.Omittable[*string]) (checkout.Basket, fault.List) {
+// basket reads the items of a basket, and tells what of it cannot be read.
+func basket(
+	currency money.Code, items []model.BasketItemInput, coupon graphql.Omittable[*string], points graphql.Omittable[*model.Decimal],
+) (checkout.Basket, fault.List) {
 	b := checkout.Basket{Currency: currency, Items: make([]checkout.Item, len(items)), CouponCode: orZero(coupon)}
 	var faults fault.List
+	if redeem := points.Value(); redeem != nil {
+		b.RedeemPoints = redeem.Amount()
+		faults.AddIf(redeem.Fault("redeemPoints"))
+	}
 	// A basket that is too long is refused as such, and not for each of its items.
 	for i, item := range items[:min(len(items), checkout.MaxItems)] {
 		path := "items." + strconv.Itoa(i)
@@ -47,7 +53,7 @@ func quoteInput(ctx context.Context, in model.QuoteInput, at *time.Time, as *str
 			return checkout.QuoteInput{}, refusal
 		}
 	}
-	wanted, malformed := basket(in.Currency, in.Items, in.CouponCode)
+	wanted, malformed := basket(in.Currency, in.Items, in.CouponCode, in.RedeemPoints)
 	out := checkout.QuoteInput{Basket: wanted, At: at, Malformed: malformed}
 	if as != nil {
 		var err error

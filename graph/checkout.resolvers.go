@@ -12,11 +12,12 @@ import (
 	"farthing/graph/generated"
 	"farthing/graph/model"
 	"farthing/internal/checkout"
+	"farthing/internal/money"
 	"farthing/internal/page"
 )
 
 func (r *mutationResolver) Checkout(ctx context.Context, input model.CheckoutInput) (model.CheckoutPayload, error) {
-	wanted, malformed := basket(input.Currency, input.Items, input.CouponCode)
+	wanted, malformed := basket(input.Currency, input.Items, input.CouponCode, input.RedeemPoints)
 	malformed.AddIf(input.ExpectedTotal.Fault("expectedTotal"))
 	result, err := r.Till.Checkout(ctx, checkout.Input{
 		IdempotencyKey: input.IdempotencyKey, Basket: wanted, ExpectedTotal: input.ExpectedTotal.Amount(), Malformed: malformed,
@@ -25,14 +26,32 @@ func (r *mutationResolver) Checkout(ctx context.Context, input model.CheckoutInp
 	refusals, err := r.refusals(err)
 	payload := model.CheckoutPayload{RateLimit: model.NewRateLimit(result.Limit), Errors: refusals}
 	if p := result.Purchase; p != nil {
-		payload.Purchase, payload.Replayed = new(model.NewPurchase(p, r.Currencies, r.Clock())), result.Replayed
+		purchase := model.NewPurchase(p, r.Currencies, r.Clock()).Earning(result.Earned)
+		payload.Purchase, payload.Replayed = &purchase, result.Replayed
 		payload.Wallet = model.NewWallet(result.Wallet, r.Currencies)
-		payload.Rewards = &model.PurchaseRewards{
-			PointsEarned: payload.Purchase.PointsEarned(), PointsBalance: model.NewPoints(result.Points),
-			Badges: model.BadgeAwards(p.Edges.Badges),
-		}
+		payload.Rewards = model.NewPurchaseRewards(result.Earned, r.rulebook, func(context.Context) (money.Amount, error) {
+			return result.Points, nil
+		})
 	}
 	return payload, err
+}
+
+func (r *mutationResolver) RefundPurchase(ctx context.Context, input model.RefundPurchaseInput) (model.RefundPurchasePayload, error) {
+	refunded, err := r.Till.Refund(ctx, refundInput(input))
+	refusals, err := r.refusals(err)
+	return model.RefundPurchasePayload{Refund: r.refund(refunded.Refund), Replayed: refunded.Replayed, Errors: refusals}, err
+}
+
+func (r *purchaseResolver) PointsEarned(ctx context.Context, obj *model.Purchase) (*model.Money, error) {
+	entry, err := r.earned(ctx, obj)
+	if err != nil || entry == nil {
+		return nil, err
+	}
+	return new(model.NewPoints(obj.Points)), nil
+}
+
+func (r *purchaseResolver) Rewards(ctx context.Context, obj *model.Purchase) (*model.PurchaseRewards, error) {
+	return r.purchaseRewards(ctx, obj)
 }
 
 func (r *purchaseLineResolver) Product(ctx context.Context, obj *model.PurchaseLine) (*model.Product, error) {
@@ -78,6 +97,11 @@ func (r *shopperResolver) Purchases(ctx context.Context, obj *model.Shopper, fir
 	return model.NewPurchases(purchases, count, r.Currencies, r.Clock()), err
 }
 
+func (r *Resolver) Purchase() generated.PurchaseResolver { return &purchaseResolver{r} }
+
 func (r *Resolver) PurchaseLine() generated.PurchaseLineResolver { return &purchaseLineResolver{r} }
 
-type purchaseLineResolver struct{ *Resolver }
+type (
+	purchaseResolver     struct{ *Resolver }
+	purchaseLineResolver struct{ *Resolver }
+)

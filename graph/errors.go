@@ -10,6 +10,7 @@ import (
 	"github.com/99designs/gqlgen/graphql/errcode"
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
+	"farthing/ent"
 	"farthing/graph/model"
 	"farthing/internal/catalog"
 	"farthing/internal/checkout"
@@ -65,6 +66,8 @@ func (r *Resolver) refusal(f *fault.Fault) model.UserError {
 		return model.NotAvailableError{
 			Refusal: model.NewRefusal(f), Product: r.shown(data.Product), Bundle: r.bundle(data.Bundle), TrialOffer: r.trial(data.Trial),
 		}
+	case *ent.Refund:
+		return model.AlreadyRefundedError{Refusal: model.NewRefusal(f), Refund: *r.refund(data)}
 	case checkout.TrialUsed:
 		return model.TrialUsedError{Refusal: model.NewRefusal(f), TrialOffer: r.trial(data.Offer)}
 	case catalog.Current:

@@ -3,6 +3,7 @@ package graph
 import (
 	"context"
 	"errors"
+	"sync"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/google/uuid"
@@ -14,8 +15,10 @@ import (
 	"farthing/internal/actor"
 	"farthing/internal/catalog"
 	"farthing/internal/checkout"
+	"farthing/internal/earning"
 	"farthing/internal/money"
 	"farthing/internal/offers"
+	"farthing/internal/rewards"
 )
 
 // loaders collect what the fields of one answer look up one by one, so that a list of any length costs the same number
@@ -27,6 +30,8 @@ type loaders struct {
 	sales    *dataloadgen.Loader[uuid.UUID, *ent.FlashSale]
 	plans    *dataloadgen.Loader[uuid.UUID, *ent.TierPlan]
 	coupons  *dataloadgen.Loader[uuid.UUID, *ent.Coupon]
+	// rewardRules are rules as merchandisers see them.
+	rewardRules *dataloadgen.Loader[uuid.UUID, *ent.RewardRule]
 
 	// facts are what things cost the caller, and what is the caller's: one read for all prices, owned and used of a page.
 	facts *dataloadgen.Loader[uuid.UUID, *checkout.Facts]
@@ -37,6 +42,14 @@ type loaders struct {
 	// stocks are what has been taken of a window of an offer, sold that of all its windows.
 	stocks *dataloadgen.Loader[offers.Round, *ent.OfferStock]
 	sold   *dataloadgen.Loader[uuid.UUID, int64]
+
+	// rules are those that rewards are shown by, read once and only if anybody asks.
+	rules model.Rulebook
+	// earned is what purchases earned, and points what shoppers have now.
+	earned *dataloadgen.Loader[uuid.UUID, *ent.RewardEntry]
+	points *dataloadgen.Loader[uuid.UUID, money.Amount]
+	// vicinities are where the caller is on leaderboards.
+	vicinities *dataloadgen.Loader[boardPeriod, vicinity]
 }
 
 // newLoaders makes loaders for one answer to one caller: what a caller may see is never kept for another, nor for longer.
@@ -48,6 +61,8 @@ func (r *Resolver) newLoaders() *loaders {
 		sales:    byID(r, offers.FlashSalesByIDs),
 		plans:    byID(r, offers.TierPlansByIDs),
 		coupons:  byID(r, offers.CouponsByIDs),
+
+		rewardRules: byID(r, rewards.RulesByIDs),
 		facts: dataloadgen.NewMappedLoader(func(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]*checkout.Facts, error) {
 			facts, err := r.Till.Facts(ctx, actor.From(ctx).ShopperID, ids, model.Merchandises(ctx))
 			of := make(map[uuid.UUID]*checkout.Facts, len(ids))
@@ -60,6 +75,24 @@ func (r *Resolver) newLoaders() *loaders {
 		histories: byID(r, readHistories),
 		stocks:    byID(r, offers.Stocks),
 		sold:      byID(r, offers.Sold),
+
+		rules:      r.onceAnAnswer(),
+		earned:     byID(r, rewards.EntriesOf),
+		points:     byID(r, r.balances),
+		vicinities: byID(r, r.vicinities),
+	}
+}
+
+// onceAnAnswer reads the rules when they are first asked for, and gives the same ones from then on.
+func (r *Resolver) onceAnAnswer() model.Rulebook {
+	var (
+		once sync.Once
+		book *earning.Rulebook
+		err  error
+	)
+	return func(ctx context.Context) (*earning.Rulebook, error) {
+		once.Do(func() { book, err = r.Rewards.Rulebooks.Current(ctx) })
+		return book, err
 	}
 }
 

@@ -55,6 +55,8 @@ func (r *Resolver) nodes(ctx context.Context, texts []string) ([]model.Node, err
 			read.plans.LoadThunk(ctx, named)
 		case id.Coupon:
 			read.coupons.LoadThunk(ctx, named)
+		case id.RewardRule:
+			read.rewardRules.LoadThunk(ctx, named)
 		default: // Of all else there are few.
 		}
 	}
@@ -89,6 +91,12 @@ func (r *Resolver) nodeOf(ctx context.Context, kind id.Kind, named uuid.UUID) (m
 	case id.Coupon:
 		row, err := find(ctx, read.coupons, named)
 		return forMerchandisers(ctx, r.coupon(row)), err
+	case id.RewardRule:
+		row, err := find(ctx, read.rewardRules, named)
+		return forMerchandisers(ctx, r.rewardRule(row)), err
+	case id.Refund:
+		refund, err := r.refundByID(ctx, named)
+		return nodeOrNil(refund), err
 	default:
 		return r.ownNode(ctx, kind, named)
 	}
@@ -120,7 +128,7 @@ func (r *Resolver) ownNode(ctx context.Context, kind id.Kind, named uuid.UUID) (
 		row, err := entitlement.ByID(ctx, client, shopper, named)
 		return nodeOrNil(model.NewEntitlement(row, r.Clock())), err
 	default:
-		return nil, nil //nolint:nilnil // A transfer is seen in its wallet only.
+		return nil, nil //nolint:nilnil // A transfer is seen in its wallet only, an event in its shopper's activity.
 	}
 }
 

@@ -286,7 +286,7 @@ func listInput(
 func (r *Resolver) conflicts(
 	ctx context.Context, code money.Code, from, until *time.Time,
 ) ([]model.OfferConflict, error) {
-	currency, traded := r.Currencies.Lookup(code)
+	currency, traded := r.Currencies.Priced(code)
 	if !traded {
 		return nil, fault.Input("currency", "This shop does not trade in %s.", code)
 	}

@@ -58,15 +58,15 @@ func openShop(t *testing.T, d *db.DB) *shop {
 	if err := wallets.OpenHouse(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	made := offers.New(d, currencies, s.now)
+	made, earned := offers.New(d, currencies, s.now), rewards.New(d, currencies, s.now)
 	till := checkout.New(d, checkout.Config{
-		Currencies: currencies, Rules: rewards.Rules{}, Offers: made, Limiter: guard.Off{}, Clock: s.now,
+		Currencies: currencies, Rewards: earned, Offers: made, Limiter: guard.Off{}, Clock: s.now,
 		Logger: slog.New(slog.DiscardHandler),
 	})
 	t.Cleanup(till.Close)
 	s.Resolver = &graph.Resolver{
 		DB: d, Currencies: currencies, Clock: s.now, Shoppers: identity.New(d, s.now), Catalog: catalog.New(d, currencies, s.now),
-		Offers: made, Wallets: wallets, Till: till, Entitlements: entitlement.New(d, s.now),
+		Offers: made, Wallets: wallets, Rewards: earned, Till: till, Entitlements: entitlement.New(d, s.now),
 	}
 	s.exec = executor.New(generated.NewExecutableSchema(generated.Config{
 		Resolvers: s.Resolver, Directives: generated.DirectiveRoot{Role: graph.Role},
@@ -509,28 +509,31 @@ func TestAudit(t *testing.T) {
 		if diff := cmp.Diff(want, told); diff != "" || got.AuditEntries.TotalCount != 2 {
 			t.Errorf("%d changes (-want +got):\n%s", got.AuditEntries.TotalCount, diff)
 		}
-		wantAnswer(t, s.ask(t, "MERCHANDISER mila", `{ auditEntries(filter: {targetId: "`+id.Encode(id.Purchase, uuid.New())+`"}) { totalCount } }`),
+		wantAnswer(t, s.ask(t, "MERCHANDISER mila", `{ auditEntries(filter: {targetId: "`+id.Encode(id.Entitlement, uuid.New())+`"}) { totalCount } }`),
 			`null auditEntries INVALID_INPUT`)
 	})
 }
 
-// TestAuditOfWalletsIsForAdmins hides from merchandisers what was done to wallets, also when they ask for it by name.
-func TestAuditOfWalletsIsForAdmins(t *testing.T) {
+// TestAuditOfShoppersIsForAdmins hides from merchandisers what was done to wallets and purchases, also when they ask for it by
+// name.
+func TestAuditOfShoppersIsForAdmins(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
 		s := openShop(t, d)
-		account := id.New()
-		s.names["$wallet"] = id.Encode(id.Wallet, account)
-		err := d.Tx(s.as(t, "ADMIN root"), func(ctx context.Context, tx *ent.Tx) error {
-			return audit.Record(ctx, tx, s.now(), "adjustWallet", account, nil, map[string]string{"balance": "1"})
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, filter := range []string{`filter: {targetId: "$wallet"}`, `filter: {action: "adjustWallet"}`} {
-			document := `{ auditEntries(first: 1, ` + filter + `) { totalCount nodes { targetId after } } }`
-			wantAnswer(t, s.ask(t, "MERCHANDISER mila", document), `{"auditEntries":{"totalCount":0,"nodes":[]}}`)
-			wantAnswer(t, s.ask(t, "ADMIN root", document), `{"auditEntries":{"totalCount":1,"nodes":[{"targetId":"$wallet","after":{"balance":"1"}}]}}`)
+		for action, kind := range map[string]id.Kind{"adjustWallet": id.Wallet, "refundPurchase": id.Purchase} {
+			target := id.New()
+			s.names["$target"] = id.Encode(kind, target)
+			err := d.Tx(s.as(t, "ADMIN root"), func(ctx context.Context, tx *ent.Tx) error {
+				return audit.Record(ctx, tx, s.now(), action, target, nil, map[string]string{"balance": "1"})
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, filter := range []string{`filter: {targetId: "$target"}`, `filter: {action: "` + action + `"}`} {
+				document := `{ auditEntries(first: 1, ` + filter + `) { totalCount nodes { targetId after } } }`
+				wantAnswer(t, s.ask(t, "MERCHANDISER mila", document), `{"auditEntries":{"totalCount":0,"nodes":[]}}`)
+				wantAnswer(t, s.ask(t, "ADMIN root", document), `{"auditEntries":{"totalCount":1,"nodes":[{"targetId":"$target","after":{"balance":"1"}}]}}`)
+			}
 		}
 	})
 }

@@ -16,6 +16,7 @@ import (
 	"farthing/internal/identity"
 	"farthing/internal/money"
 	"farthing/internal/offers"
+	"farthing/internal/rewards"
 	"farthing/internal/wallet"
 )
 
@@ -28,6 +29,7 @@ type Resolver struct {
 	Catalog    *catalog.Service
 	Offers     *offers.Service
 	Wallets    *wallet.Service
+	Rewards    *rewards.Service
 	Till       *checkout.Service
 
 	Entitlements *entitlement.Service

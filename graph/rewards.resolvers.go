@@ -7,16 +7,161 @@ package graph
 
 import (
 	"context"
+	"slices"
 
+	"farthing/graph/generated"
 	"farthing/graph/model"
+	"farthing/internal/earning"
+	"farthing/internal/fault"
+	ids "farthing/internal/id"
+	"farthing/internal/page"
 	"farthing/internal/rewards"
 )
 
+func (r *leaderboardResolver) Standing(ctx context.Context, obj *model.Leaderboard, ago int) (model.LeaderboardStanding, error) {
+	return r.boardAt(obj, ago)
+}
+
+func (r *leaderboardStandingResolver) Count(ctx context.Context, obj *model.LeaderboardStanding) (int, error) {
+	return r.Rewards.Count(ctx, r.DB.Client(), obj.Board, obj.Period)
+}
+
+func (r *leaderboardStandingResolver) Places(ctx context.Context, obj *model.LeaderboardStanding, first *int, after *string) (model.LeaderboardPlaceConnection, error) {
+	places, err := r.Rewards.Page(ctx, r.DB.Client(), obj.Board, obj.Period, first, after)
+	return obj.Page(places), err
+}
+
+func (r *leaderboardStandingResolver) Me(ctx context.Context, obj *model.LeaderboardStanding) (*model.LeaderboardPlace, error) {
+	near, err := r.vicinity(ctx, obj)
+	return obj.PlaceOn(near.own), err
+}
+
+func (r *leaderboardStandingResolver) AroundMe(ctx context.Context, obj *model.LeaderboardStanding) ([]model.LeaderboardPlace, error) {
+	near, err := r.vicinity(ctx, obj)
+	return obj.PlacesOn(near.around), err
+}
+
+func (r *mutationResolver) CreateRewardRule(ctx context.Context, input model.RewardRuleInput) (model.RewardRulePayload, error) {
+	row, err := r.Rewards.CreateRule(ctx, rewardRuleInput(input))
+	refusals, err := r.refusals(err)
+	return model.RewardRulePayload{Rule: r.rewardRule(row), Errors: refusals}, err
+}
+
+func (r *mutationResolver) UpdateRewardRule(ctx context.Context, input model.UpdateRewardRuleInput) (model.RewardRulePayload, error) {
+	row, err := r.Rewards.UpdateRule(ctx, updateRewardRuleInput(input))
+	refusals, err := r.refusals(err)
+	return model.RewardRulePayload{Rule: r.rewardRule(row), Errors: refusals}, err
+}
+
+func (r *mutationResolver) ArchiveRewardRule(ctx context.Context, input model.ArchiveRewardRuleInput) (model.RewardRulePayload, error) {
+	row, err := r.Rewards.ArchiveRule(ctx, archiveRewardRuleInput(input))
+	refusals, err := r.refusals(err)
+	return model.RewardRulePayload{Rule: r.rewardRule(row), Errors: refusals}, err
+}
+
+func (r *mutationResolver) UpdateRewardSettings(ctx context.Context, input model.UpdateRewardSettingsInput) (model.UpdateRewardSettingsPayload, error) {
+	view, err := r.Rewards.ChangeSettings(ctx, rewardSettingsInput(ctx, input))
+	refusals, err := r.refusals(err)
+	return model.UpdateRewardSettingsPayload{Rewards: r.rewards(view), Errors: refusals}, err
+}
+
+func (r *mutationResolver) RedeemPerk(ctx context.Context, input model.RedeemPerkInput) (model.RedeemPerkPayload, error) {
+	redeemed, err := r.Rewards.RedeemPerk(ctx, redeemPerkInput(ctx, input))
+	refusals, err := r.refusals(err)
+	if err != nil {
+		return model.RedeemPerkPayload{}, err
+	}
+	event, err := r.redeemed(ctx, redeemed.Entry)
+	return model.RedeemPerkPayload{Event: event, Replayed: redeemed.Replayed, Errors: refusals}, err
+}
+
+func (r *queryResolver) RewardRules(ctx context.Context, first *int, after *string, last *int, before *string, filter *model.RewardRuleFilter) (model.RewardRuleConnection, error) {
+	wanted := rewardRuleFilter(filter)
+	rows, err := rewards.Rules(ctx, r.DB.Client(), wanted, page.Args{First: first, After: after, Last: last, Before: before})
+	count := func(ctx context.Context) (int, error) { return rewards.CountRules(ctx, r.DB.Client(), wanted) }
+	return model.NewRewardRules(rows, count, r.Currencies), err
+}
+
+func (r *queryResolver) RewardRule(ctx context.Context, id *string, code *string) (*model.RewardRule, error) {
+	switch {
+	case (id == nil) == (code == nil):
+		return nil, fault.Input("id", "Give either id or code.")
+	case code != nil:
+		row, err := rewards.RuleByCode(ctx, r.DB.Client(), *code)
+		return r.rewardRule(row), unlessNotFound(err)
+	}
+	ruleID, err := parseID(ids.RewardRule, "id", *id)
+	if err != nil {
+		return nil, err
+	}
+	row, err := find(ctx, loadersOf(ctx).rewardRules, ruleID)
+	return r.rewardRule(row), err
+}
+
+func (r *queryResolver) RewardRulePreview(ctx context.Context, input model.RewardRuleInput) (model.RewardRulePreviewPayload, error) {
+	result, err := r.Rewards.DryRun(ctx, rewardRuleInput(input))
+	refusals, err := r.refusals(err)
+	return model.RewardRulePreviewPayload{Preview: model.NewRewardRulePreview(result), Errors: refusals}, err
+}
+
+func (r *queryResolver) Leaderboards(ctx context.Context) ([]model.Leaderboard, error) {
+	rules, err := r.inForce(ctx, leaderboardsOf)
+	return model.NewLeaderboards(rules, r.Currencies), err
+}
+
+func (r *queryResolver) Leaderboard(ctx context.Context, code string) (*model.Leaderboard, error) {
+	rules, err := r.inForce(ctx, leaderboardsOf)
+	i := slices.IndexFunc(rules, func(rule *earning.Rule) bool { return rule.Code == code })
+	if i < 0 {
+		return nil, err
+	}
+	return new(model.NewLeaderboard(rules[i], r.Currencies)), nil
+}
+
+func (r *queryResolver) Badges(ctx context.Context) ([]model.Badge, error) {
+	rules, err := r.inForce(ctx, badgesOf)
+	return model.NewBadges(rules), err
+}
+
+func (r *queryResolver) Levels(ctx context.Context) ([]model.Level, error) {
+	book, err := r.rulebook(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return model.NewLevels(book.Current().Levels), nil
+}
+
+func (r *queryResolver) Perks(ctx context.Context) ([]model.Perk, error) {
+	rules, err := r.inForce(ctx, perksOf)
+	return model.NewPerks(rules), err
+}
+
+func (r *rewardEventResolver) PointsGained(ctx context.Context, obj *model.RewardEvent) (model.Money, error) {
+	return r.pointsGained(ctx, obj.Entry())
+}
+
 func (r *shopperResolver) Rewards(ctx context.Context, obj *model.Shopper) (model.Rewards, error) {
-	points, err := r.Resolver.Wallets.PointsOf(ctx, r.DB.Client(), obj.Shopper.ID)
+	view, err := r.Resolver.Rewards.Of(ctx, r.DB.Client(), obj.Shopper.ID)
 	if err != nil {
 		return model.Rewards{}, err
 	}
-	badges, err := rewards.Of(ctx, r.DB.Client(), obj.Shopper.ID)
-	return model.Rewards{Points: model.NewPoints(points), Badges: model.BadgeAwards(badges)}, err
+	return *r.rewards(view), nil
 }
+
+func (r *subscriptionResolver) RewardActivity(ctx context.Context) (<-chan model.RewardEvent, error) {
+	return r.follow(ctx)
+}
+
+func (r *Resolver) Leaderboard() generated.LeaderboardResolver { return &leaderboardResolver{r} }
+
+func (r *Resolver) LeaderboardStanding() generated.LeaderboardStandingResolver {
+	return &leaderboardStandingResolver{r}
+}
+
+func (r *Resolver) RewardEvent() generated.RewardEventResolver { return &rewardEventResolver{r} }
+
+type (
+	leaderboardResolver         struct{ *Resolver }
+	leaderboardStandingResolver struct{ *Resolver }
+	rewardEventResolver         struct{ *Resolver }
+)

@@ -20,6 +20,18 @@ func (f AccountFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, err
 	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.AccountMutation", m)
 }
 
+// The AchievementFunc type is an adapter to allow the use of ordinary
+// function as Achievement mutator.
+type AchievementFunc func(context.Context, *ent.AchievementMutation) (ent.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f AchievementFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+	if mv, ok := m.(*ent.AchievementMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.AchievementMutation", m)
+}
+
 // The AuditEntryFunc type is an adapter to allow the use of ordinary
 // function as AuditEntry mutator.
 type AuditEntryFunc func(context.Context, *ent.AuditEntryMutation) (ent.Value, error)
@@ -30,18 +42,6 @@ func (f AuditEntryFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, 
 		return f(ctx, mv)
 	}
 	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.AuditEntryMutation", m)
-}
-
-// The BadgeAwardFunc type is an adapter to allow the use of ordinary
-// function as BadgeAward mutator.
-type BadgeAwardFunc func(context.Context, *ent.BadgeAwardMutation) (ent.Value, error)
-
-// Mutate calls f(ctx, m).
-func (f BadgeAwardFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error) {
-	if mv, ok := m.(*ent.BadgeAwardMutation); ok {
-		return f(ctx, mv)
-	}
-	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.BadgeAwardMutation", m)
 }
 
 // The BundleFunc type is an adapter to allow the use of ordinary
@@ -126,6 +126,18 @@ func (f IdempotencyKeyFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Val
 		return f(ctx, mv)
 	}
 	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.IdempotencyKeyMutation", m)
+}
+
+// The LeaderboardScoreFunc type is an adapter to allow the use of ordinary
+// function as LeaderboardScore mutator.
+type LeaderboardScoreFunc func(context.Context, *ent.LeaderboardScoreMutation) (ent.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f LeaderboardScoreFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+	if mv, ok := m.(*ent.LeaderboardScoreMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.LeaderboardScoreMutation", m)
 }
 
 // The LineAdjustmentFunc type is an adapter to allow the use of ordinary
@@ -246,6 +258,78 @@ func (f PurchaseLineFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value
 		return f(ctx, mv)
 	}
 	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.PurchaseLineMutation", m)
+}
+
+// The RefundFunc type is an adapter to allow the use of ordinary
+// function as Refund mutator.
+type RefundFunc func(context.Context, *ent.RefundMutation) (ent.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f RefundFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+	if mv, ok := m.(*ent.RefundMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.RefundMutation", m)
+}
+
+// The RefundLineFunc type is an adapter to allow the use of ordinary
+// function as RefundLine mutator.
+type RefundLineFunc func(context.Context, *ent.RefundLineMutation) (ent.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f RefundLineFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+	if mv, ok := m.(*ent.RefundLineMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.RefundLineMutation", m)
+}
+
+// The RewardEntryFunc type is an adapter to allow the use of ordinary
+// function as RewardEntry mutator.
+type RewardEntryFunc func(context.Context, *ent.RewardEntryMutation) (ent.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f RewardEntryFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+	if mv, ok := m.(*ent.RewardEntryMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.RewardEntryMutation", m)
+}
+
+// The RewardRuleFunc type is an adapter to allow the use of ordinary
+// function as RewardRule mutator.
+type RewardRuleFunc func(context.Context, *ent.RewardRuleMutation) (ent.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f RewardRuleFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+	if mv, ok := m.(*ent.RewardRuleMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.RewardRuleMutation", m)
+}
+
+// The RewardRuleVersionFunc type is an adapter to allow the use of ordinary
+// function as RewardRuleVersion mutator.
+type RewardRuleVersionFunc func(context.Context, *ent.RewardRuleVersionMutation) (ent.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f RewardRuleVersionFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+	if mv, ok := m.(*ent.RewardRuleVersionMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.RewardRuleVersionMutation", m)
+}
+
+// The RewardStandingFunc type is an adapter to allow the use of ordinary
+// function as RewardStanding mutator.
+type RewardStandingFunc func(context.Context, *ent.RewardStandingMutation) (ent.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f RewardStandingFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+	if mv, ok := m.(*ent.RewardStandingMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.RewardStandingMutation", m)
 }
 
 // The SaleChangeFunc type is an adapter to allow the use of ordinary

@@ -89,6 +89,7 @@ const (
 	KindTIER         Kind = "TIER"
 	KindCOUPON       Kind = "COUPON"
 	KindTRIAL_CREDIT Kind = "TRIAL_CREDIT"
+	KindPOINTS       Kind = "POINTS"
 )
 
 func (k Kind) String() string {
@@ -98,7 +99,7 @@ func (k Kind) String() string {
 // KindValidator is a validator for the "kind" field enum values. It is called by the builders before save.
 func KindValidator(k Kind) error {
 	switch k {
-	case KindBUNDLE, KindFLASH_SALE, KindTIER, KindCOUPON, KindTRIAL_CREDIT:
+	case KindBUNDLE, KindFLASH_SALE, KindTIER, KindCOUPON, KindTRIAL_CREDIT, KindPOINTS:
 		return nil
 	default:
 		return fmt.Errorf("lineadjustment: invalid enum value for kind field: %q", k)

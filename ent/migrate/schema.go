@@ -52,6 +52,52 @@ var (
 			},
 		},
 	}
+	// AchievementsColumns holds the columns for the "achievements" table.
+	AchievementsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "shopper_id", Type: field.TypeUUID},
+		{Name: "kind", Type: field.TypeEnum, Enums: []string{"BADGE", "QUEST"}},
+		{Name: "rule_id", Type: field.TypeUUID},
+		{Name: "version", Type: field.TypeInt},
+		{Name: "points", Type: field.TypeInt64},
+		{Name: "awarded_at", Type: field.TypeTime},
+		{Name: "revoked_by", Type: field.TypeUUID, Nullable: true},
+		{Name: "purchase_id", Type: field.TypeUUID},
+	}
+	// AchievementsTable holds the schema information for the "achievements" table.
+	AchievementsTable = &schema.Table{
+		Name:       "achievements",
+		Columns:    AchievementsColumns,
+		PrimaryKey: []*schema.Column{AchievementsColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "achievements_purchases_achievements",
+				Columns:    []*schema.Column{AchievementsColumns[8]},
+				RefColumns: []*schema.Column{PurchasesColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+		},
+		Indexes: []*schema.Index{
+			{
+				Name:    "achievement_shopper_id_rule_id",
+				Unique:  true,
+				Columns: []*schema.Column{AchievementsColumns[1], AchievementsColumns[3]},
+				Annotation: &entsql.IndexAnnotation{
+					Where: "revoked_by IS NULL",
+				},
+			},
+			{
+				Name:    "achievement_purchase_id",
+				Unique:  false,
+				Columns: []*schema.Column{AchievementsColumns[8]},
+			},
+			{
+				Name:    "achievement_rule_id",
+				Unique:  false,
+				Columns: []*schema.Column{AchievementsColumns[3]},
+			},
+		},
+	}
 	// AuditEntriesColumns holds the columns for the "audit_entries" table.
 	AuditEntriesColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeUUID},
@@ -72,40 +118,6 @@ var (
 				Name:    "auditentry_target_id",
 				Unique:  false,
 				Columns: []*schema.Column{AuditEntriesColumns[3]},
-			},
-		},
-	}
-	// BadgeAwardsColumns holds the columns for the "badge_awards" table.
-	BadgeAwardsColumns = []*schema.Column{
-		{Name: "id", Type: field.TypeUUID},
-		{Name: "shopper_id", Type: field.TypeUUID},
-		{Name: "badge", Type: field.TypeString, Size: 100},
-		{Name: "awarded_at", Type: field.TypeTime},
-		{Name: "purchase_id", Type: field.TypeUUID},
-	}
-	// BadgeAwardsTable holds the schema information for the "badge_awards" table.
-	BadgeAwardsTable = &schema.Table{
-		Name:       "badge_awards",
-		Columns:    BadgeAwardsColumns,
-		PrimaryKey: []*schema.Column{BadgeAwardsColumns[0]},
-		ForeignKeys: []*schema.ForeignKey{
-			{
-				Symbol:     "badge_awards_purchases_badges",
-				Columns:    []*schema.Column{BadgeAwardsColumns[4]},
-				RefColumns: []*schema.Column{PurchasesColumns[0]},
-				OnDelete:   schema.NoAction,
-			},
-		},
-		Indexes: []*schema.Index{
-			{
-				Name:    "badgeaward_shopper_id_badge",
-				Unique:  true,
-				Columns: []*schema.Column{BadgeAwardsColumns[1], BadgeAwardsColumns[2]},
-			},
-			{
-				Name:    "badgeaward_purchase_id",
-				Unique:  false,
-				Columns: []*schema.Column{BadgeAwardsColumns[4]},
 			},
 		},
 	}
@@ -336,11 +348,43 @@ var (
 			},
 		},
 	}
+	// LeaderboardScoresColumns holds the columns for the "leaderboard_scores" table.
+	LeaderboardScoresColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "rule_id", Type: field.TypeUUID},
+		{Name: "period", Type: field.TypeInt64},
+		{Name: "shopper_id", Type: field.TypeUUID},
+		{Name: "score", Type: field.TypeInt64},
+		{Name: "reached_at", Type: field.TypeTime},
+	}
+	// LeaderboardScoresTable holds the schema information for the "leaderboard_scores" table.
+	LeaderboardScoresTable = &schema.Table{
+		Name:       "leaderboard_scores",
+		Columns:    LeaderboardScoresColumns,
+		PrimaryKey: []*schema.Column{LeaderboardScoresColumns[0]},
+		Indexes: []*schema.Index{
+			{
+				Name:    "leaderboard_scores_rank",
+				Unique:  true,
+				Columns: []*schema.Column{LeaderboardScoresColumns[1], LeaderboardScoresColumns[2], LeaderboardScoresColumns[4], LeaderboardScoresColumns[5], LeaderboardScoresColumns[3]},
+				Annotation: &entsql.IndexAnnotation{
+					DescColumns: map[string]bool{
+						LeaderboardScoresColumns[4].Name: true,
+					},
+				},
+			},
+			{
+				Name:    "leaderboardscore_shopper_id_rule_id_period",
+				Unique:  true,
+				Columns: []*schema.Column{LeaderboardScoresColumns[3], LeaderboardScoresColumns[1], LeaderboardScoresColumns[2]},
+			},
+		},
+	}
 	// LineAdjustmentsColumns holds the columns for the "line_adjustments" table.
 	LineAdjustmentsColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeUUID},
 		{Name: "position", Type: field.TypeInt},
-		{Name: "kind", Type: field.TypeEnum, Enums: []string{"BUNDLE", "FLASH_SALE", "TIER", "COUPON", "TRIAL_CREDIT"}},
+		{Name: "kind", Type: field.TypeEnum, Enums: []string{"BUNDLE", "FLASH_SALE", "TIER", "COUPON", "TRIAL_CREDIT", "POINTS"}},
 		{Name: "source_id", Type: field.TypeUUID},
 		{Name: "round", Type: field.TypeInt64, Default: 0},
 		{Name: "language", Type: field.TypeString, Size: 35},
@@ -635,6 +679,205 @@ var (
 			},
 		},
 	}
+	// RefundsColumns holds the columns for the "refunds" table.
+	RefundsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "shopper_id", Type: field.TypeUUID},
+		{Name: "currency", Type: field.TypeString, Size: 10},
+		{Name: "total", Type: field.TypeInt64},
+		{Name: "points_taken", Type: field.TypeInt64},
+		{Name: "points_returned", Type: field.TypeInt64},
+		{Name: "reason", Type: field.TypeString, Size: 500},
+		{Name: "actor", Type: field.TypeString, Size: 255},
+		{Name: "created_at", Type: field.TypeTime},
+		{Name: "purchase_id", Type: field.TypeUUID},
+	}
+	// RefundsTable holds the schema information for the "refunds" table.
+	RefundsTable = &schema.Table{
+		Name:       "refunds",
+		Columns:    RefundsColumns,
+		PrimaryKey: []*schema.Column{RefundsColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "refunds_purchases_refunds",
+				Columns:    []*schema.Column{RefundsColumns[9]},
+				RefColumns: []*schema.Column{PurchasesColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+		},
+		Indexes: []*schema.Index{
+			{
+				Name:    "refund_purchase_id",
+				Unique:  false,
+				Columns: []*schema.Column{RefundsColumns[9]},
+			},
+			{
+				Name:    "refund_shopper_id_id",
+				Unique:  false,
+				Columns: []*schema.Column{RefundsColumns[1], RefundsColumns[0]},
+			},
+		},
+	}
+	// RefundLinesColumns holds the columns for the "refund_lines" table.
+	RefundLinesColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "total", Type: field.TypeInt64},
+		{Name: "line_id", Type: field.TypeUUID},
+		{Name: "refund_id", Type: field.TypeUUID},
+	}
+	// RefundLinesTable holds the schema information for the "refund_lines" table.
+	RefundLinesTable = &schema.Table{
+		Name:       "refund_lines",
+		Columns:    RefundLinesColumns,
+		PrimaryKey: []*schema.Column{RefundLinesColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "refund_lines_purchase_lines_refunds",
+				Columns:    []*schema.Column{RefundLinesColumns[2]},
+				RefColumns: []*schema.Column{PurchaseLinesColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+			{
+				Symbol:     "refund_lines_refunds_lines",
+				Columns:    []*schema.Column{RefundLinesColumns[3]},
+				RefColumns: []*schema.Column{RefundsColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+		},
+		Indexes: []*schema.Index{
+			{
+				Name:    "refundline_line_id",
+				Unique:  true,
+				Columns: []*schema.Column{RefundLinesColumns[2]},
+			},
+			{
+				Name:    "refundline_refund_id",
+				Unique:  false,
+				Columns: []*schema.Column{RefundLinesColumns[3]},
+			},
+		},
+	}
+	// RewardEntriesColumns holds the columns for the "reward_entries" table.
+	RewardEntriesColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "shopper_id", Type: field.TypeUUID},
+		{Name: "seq", Type: field.TypeInt64},
+		{Name: "kind", Type: field.TypeEnum, Enums: []string{"PURCHASE", "REFUND", "PERK"}},
+		{Name: "purchase_id", Type: field.TypeUUID, Nullable: true},
+		{Name: "refund_id", Type: field.TypeUUID, Nullable: true},
+		{Name: "perk_id", Type: field.TypeUUID, Nullable: true},
+		{Name: "revision", Type: field.TypeInt64},
+		{Name: "time_zone", Type: field.TypeString, Size: 64},
+		{Name: "facts", Type: field.TypeJSON},
+		{Name: "result", Type: field.TypeJSON},
+		{Name: "points", Type: field.TypeInt64},
+		{Name: "spent_points", Type: field.TypeInt64},
+		{Name: "expires_at", Type: field.TypeTime, Nullable: true},
+		{Name: "used", Type: field.TypeInt64, Default: 0},
+		{Name: "expired", Type: field.TypeInt64, Default: 0},
+		{Name: "revoked", Type: field.TypeInt64, Default: 0},
+		{Name: "refunded_by", Type: field.TypeUUID, Nullable: true},
+		{Name: "created_at", Type: field.TypeTime},
+	}
+	// RewardEntriesTable holds the schema information for the "reward_entries" table.
+	RewardEntriesTable = &schema.Table{
+		Name:       "reward_entries",
+		Columns:    RewardEntriesColumns,
+		PrimaryKey: []*schema.Column{RewardEntriesColumns[0]},
+		Indexes: []*schema.Index{
+			{
+				Name:    "rewardentry_shopper_id_seq",
+				Unique:  true,
+				Columns: []*schema.Column{RewardEntriesColumns[1], RewardEntriesColumns[2]},
+			},
+			{
+				Name:    "rewardentry_purchase_id_kind",
+				Unique:  true,
+				Columns: []*schema.Column{RewardEntriesColumns[4], RewardEntriesColumns[3]},
+				Annotation: &entsql.IndexAnnotation{
+					Where: "purchase_id IS NOT NULL",
+				},
+			},
+			{
+				Name:    "reward_entries_lots",
+				Unique:  false,
+				Columns: []*schema.Column{RewardEntriesColumns[1], RewardEntriesColumns[13]},
+				Annotation: &entsql.IndexAnnotation{
+					Where: "points > used + expired + revoked",
+				},
+			},
+		},
+	}
+	// RewardRulesColumns holds the columns for the "reward_rules" table.
+	RewardRulesColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "kind", Type: field.TypeEnum, Enums: []string{"POINTS", "BADGE", "QUEST", "LEVEL", "STREAK", "LEADERBOARD", "PERK", "DISCOUNT"}},
+		{Name: "code", Type: field.TypeString, Size: 100},
+		{Name: "status", Type: field.TypeEnum, Enums: []string{"DRAFT", "ACTIVE", "ARCHIVED"}},
+		{Name: "content", Type: field.TypeJSON},
+		{Name: "version", Type: field.TypeInt, Default: 1},
+		{Name: "created_at", Type: field.TypeTime},
+		{Name: "updated_at", Type: field.TypeTime},
+	}
+	// RewardRulesTable holds the schema information for the "reward_rules" table.
+	RewardRulesTable = &schema.Table{
+		Name:       "reward_rules",
+		Columns:    RewardRulesColumns,
+		PrimaryKey: []*schema.Column{RewardRulesColumns[0]},
+		Indexes: []*schema.Index{
+			{
+				Name:    "rewardrule_code",
+				Unique:  true,
+				Columns: []*schema.Column{RewardRulesColumns[2]},
+			},
+		},
+	}
+	// RewardRuleVersionsColumns holds the columns for the "reward_rule_versions" table.
+	RewardRuleVersionsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "rule_id", Type: field.TypeUUID},
+		{Name: "version", Type: field.TypeInt},
+		{Name: "revision", Type: field.TypeInt64},
+		{Name: "content", Type: field.TypeJSON},
+		{Name: "created_at", Type: field.TypeTime},
+	}
+	// RewardRuleVersionsTable holds the schema information for the "reward_rule_versions" table.
+	RewardRuleVersionsTable = &schema.Table{
+		Name:       "reward_rule_versions",
+		Columns:    RewardRuleVersionsColumns,
+		PrimaryKey: []*schema.Column{RewardRuleVersionsColumns[0]},
+		Indexes: []*schema.Index{
+			{
+				Name:    "rewardruleversion_rule_id_version",
+				Unique:  true,
+				Columns: []*schema.Column{RewardRuleVersionsColumns[1], RewardRuleVersionsColumns[2]},
+			},
+		},
+	}
+	// RewardStandingsColumns holds the columns for the "reward_standings" table.
+	RewardStandingsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "shopper_id", Type: field.TypeUUID},
+		{Name: "time_zone", Type: field.TypeString, Size: 64, Default: "UTC"},
+		{Name: "enabled", Type: field.TypeBool, Default: true},
+		{Name: "display_name", Type: field.TypeString, Nullable: true, Size: 40},
+		{Name: "seq", Type: field.TypeInt64, Default: 0},
+		{Name: "state", Type: field.TypeJSON},
+		{Name: "expires_at", Type: field.TypeTime, Nullable: true},
+	}
+	// RewardStandingsTable holds the schema information for the "reward_standings" table.
+	RewardStandingsTable = &schema.Table{
+		Name:       "reward_standings",
+		Columns:    RewardStandingsColumns,
+		PrimaryKey: []*schema.Column{RewardStandingsColumns[0]},
+		Indexes: []*schema.Index{
+			{
+				Name:    "rewardstanding_shopper_id",
+				Unique:  true,
+				Columns: []*schema.Column{RewardStandingsColumns[1]},
+			},
+		},
+	}
 	// SaleChangesColumns holds the columns for the "sale_changes" table.
 	SaleChangesColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeUUID},
@@ -740,7 +983,7 @@ var (
 	// TransfersColumns holds the columns for the "transfers" table.
 	TransfersColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeUUID},
-		{Name: "kind", Type: field.TypeEnum, Enums: []string{"TOP_UP", "ADJUSTMENT", "PURCHASE", "POINTS_EARNED"}},
+		{Name: "kind", Type: field.TypeEnum, Enums: []string{"TOP_UP", "ADJUSTMENT", "PURCHASE", "REFUND", "POINTS_EARNED", "POINTS_REDEEMED", "POINTS_EXPIRED", "POINTS_REVOKED", "POINTS_RETURNED"}},
 		{Name: "currency", Type: field.TypeString, Size: 10},
 		{Name: "amount", Type: field.TypeInt64},
 		{Name: "paid", Type: field.TypeInt64},
@@ -754,6 +997,7 @@ var (
 		{Name: "credit_seq", Type: field.TypeInt64, Nullable: true},
 		{Name: "credit_balance", Type: field.TypeInt64, Nullable: true},
 		{Name: "purchase_id", Type: field.TypeUUID, Nullable: true},
+		{Name: "refund_id", Type: field.TypeUUID, Nullable: true},
 		{Name: "rule", Type: field.TypeString, Size: 100, Default: ""},
 		{Name: "corrects_id", Type: field.TypeUUID, Nullable: true},
 		{Name: "reference", Type: field.TypeString, Size: 255, Default: ""},
@@ -786,9 +1030,17 @@ var (
 			{
 				Name:    "transfers_purchase",
 				Unique:  true,
-				Columns: []*schema.Column{TransfersColumns[14], TransfersColumns[1], TransfersColumns[15]},
+				Columns: []*schema.Column{TransfersColumns[14], TransfersColumns[1], TransfersColumns[16]},
 				Annotation: &entsql.IndexAnnotation{
-					Where: "purchase_id IS NOT NULL",
+					Where: "purchase_id IS NOT NULL AND refund_id IS NULL",
+				},
+			},
+			{
+				Name:    "transfers_refund",
+				Unique:  true,
+				Columns: []*schema.Column{TransfersColumns[15], TransfersColumns[1]},
+				Annotation: &entsql.IndexAnnotation{
+					Where: "refund_id IS NOT NULL",
 				},
 			},
 		},
@@ -807,6 +1059,7 @@ var (
 		{Name: "expires_at", Type: field.TypeTime},
 		{Name: "credit_until", Type: field.TypeTime},
 		{Name: "converted_by", Type: field.TypeUUID, Nullable: true},
+		{Name: "refunded_by", Type: field.TypeUUID, Nullable: true},
 	}
 	// TrialsTable holds the schema information for the "trials" table.
 	TrialsTable = &schema.Table{
@@ -859,8 +1112,8 @@ var (
 	// Tables holds all the tables in the schema.
 	Tables = []*schema.Table{
 		AccountsTable,
+		AchievementsTable,
 		AuditEntriesTable,
-		BadgeAwardsTable,
 		BundlesTable,
 		BundleComponentsTable,
 		CatalogRevisionsTable,
@@ -868,6 +1121,7 @@ var (
 		EntitlementsTable,
 		FlashSalesTable,
 		IdempotencyKeysTable,
+		LeaderboardScoresTable,
 		LineAdjustmentsTable,
 		OfferStocksTable,
 		OfferUsesTable,
@@ -878,6 +1132,12 @@ var (
 		ProductTermsTable,
 		PurchasesTable,
 		PurchaseLinesTable,
+		RefundsTable,
+		RefundLinesTable,
+		RewardEntriesTable,
+		RewardRulesTable,
+		RewardRuleVersionsTable,
+		RewardStandingsTable,
 		SaleChangesTable,
 		ShopSecretsTable,
 		ShoppersTable,
@@ -894,17 +1154,21 @@ func init() {
 		Table: "accounts",
 	}
 	AccountsTable.Annotation.Checks = map[string]string{
-		"accounts_balance": "(balance >= 0 AND balance <= 9000000000000000 AND paid >= 0 AND paid <= 9000000000000000 AND promotional >= 0 AND promotional <= 9000000000000000 AND gift >= 0 AND gift <= 9000000000000000 AND refund >= 0 AND refund <= 9000000000000000 AND balance = paid + promotional + gift + refund)",
+		"accounts_balance": "(((balance >= 0 AND balance <= 9000000000000000 AND paid >= 0 AND paid <= 9000000000000000 AND promotional >= 0 AND promotional <= 9000000000000000 AND gift >= 0 AND gift <= 9000000000000000 AND refund >= 0 AND refund <= 9000000000000000) OR (CAST(kind AS text) IN ('POINTS') AND balance = promotional AND balance < 0 AND balance >= -9000000000000000)) AND balance = paid + promotional + gift + refund)",
 		"accounts_house":   "(shopper_id IS NOT NULL OR (balance = 0 AND seq = 0))",
 		"accounts_owner":   "((shopper_id IS NOT NULL AND CAST(kind AS text) IN ('WALLET', 'POINTS')) OR (shopper_id IS NULL AND CAST(kind AS text) IN ('FUNDING', 'REVENUE', 'ADJUSTMENT', 'MINT')))",
 		"accounts_seq":     "(seq >= 0)",
 	}
+	AchievementsTable.ForeignKeys[0].RefTable = PurchasesTable
+	AchievementsTable.Annotation = &entsql.Annotation{
+		Table: "achievements",
+	}
+	AchievementsTable.Annotation.Checks = map[string]string{
+		"achievements_kind":   "(CAST(kind AS text) IN ('BADGE', 'QUEST'))",
+		"achievements_points": "(points >= 0 AND points <= 9000000000000000)",
+	}
 	AuditEntriesTable.Annotation = &entsql.Annotation{
 		Table: "audit_entries",
-	}
-	BadgeAwardsTable.ForeignKeys[0].RefTable = PurchasesTable
-	BadgeAwardsTable.Annotation = &entsql.Annotation{
-		Table: "badge_awards",
 	}
 	BundlesTable.Annotation = &entsql.Annotation{
 		Table: "bundles",
@@ -964,13 +1228,19 @@ func init() {
 	IdempotencyKeysTable.Annotation = &entsql.Annotation{
 		Table: "idempotency_keys",
 	}
+	LeaderboardScoresTable.Annotation = &entsql.Annotation{
+		Table: "leaderboard_scores",
+	}
+	LeaderboardScoresTable.Annotation.Checks = map[string]string{
+		"leaderboard_scores_score": "(score >= 0)",
+	}
 	LineAdjustmentsTable.ForeignKeys[0].RefTable = PurchaseLinesTable
 	LineAdjustmentsTable.Annotation = &entsql.Annotation{
 		Table: "line_adjustments",
 	}
 	LineAdjustmentsTable.Annotation.Checks = map[string]string{
 		"line_adjustments_amount": "(amount >= 1 AND amount <= 9000000000000000)",
-		"line_adjustments_kind":   "(CAST(kind AS text) IN ('BUNDLE', 'FLASH_SALE', 'TIER', 'COUPON', 'TRIAL_CREDIT'))",
+		"line_adjustments_kind":   "(CAST(kind AS text) IN ('BUNDLE', 'FLASH_SALE', 'TIER', 'COUPON', 'TRIAL_CREDIT', 'POINTS'))",
 		"line_adjustments_units":  "(units >= 0)",
 	}
 	OfferStocksTable.Annotation = &entsql.Annotation{
@@ -1031,6 +1301,50 @@ func init() {
 		"purchase_lines_kind":     "(CAST(kind AS text) IN ('DURABLE', 'CONSUMABLE'))",
 		"purchase_lines_quantity": "(quantity >= 1 AND units >= 1)",
 	}
+	RefundsTable.ForeignKeys[0].RefTable = PurchasesTable
+	RefundsTable.Annotation = &entsql.Annotation{
+		Table: "refunds",
+	}
+	RefundsTable.Annotation.Checks = map[string]string{
+		"refunds_amounts": "(total >= 0 AND total <= 9000000000000000 AND points_taken >= 0 AND points_taken <= 9000000000000000 AND points_returned >= 0 AND points_returned <= 9000000000000000)",
+	}
+	RefundLinesTable.ForeignKeys[0].RefTable = PurchaseLinesTable
+	RefundLinesTable.ForeignKeys[1].RefTable = RefundsTable
+	RefundLinesTable.Annotation = &entsql.Annotation{
+		Table: "refund_lines",
+	}
+	RefundLinesTable.Annotation.Checks = map[string]string{
+		"refund_lines_total": "(total >= 0 AND total <= 9000000000000000)",
+	}
+	RewardEntriesTable.Annotation = &entsql.Annotation{
+		Table: "reward_entries",
+	}
+	RewardEntriesTable.Annotation.Checks = map[string]string{
+		"reward_entries_kind": "((CAST(kind AS text) IN ('PURCHASE') AND purchase_id IS NOT NULL AND refund_id IS NULL AND perk_id IS NULL) OR (CAST(kind AS text) IN ('REFUND') AND purchase_id IS NOT NULL AND refund_id IS NOT NULL AND perk_id IS NULL) OR (CAST(kind AS text) IN ('PERK') AND purchase_id IS NULL AND refund_id IS NULL AND perk_id IS NOT NULL))",
+		"reward_entries_lot":  "(points >= 0 AND points <= 9000000000000000 AND spent_points >= 0 AND spent_points <= 9000000000000000 AND used >= 0 AND used <= 9000000000000000 AND expired >= 0 AND expired <= 9000000000000000 AND revoked >= 0 AND revoked <= 9000000000000000 AND used + expired + revoked <= points)",
+		"reward_entries_seq":  "(seq >= 1)",
+	}
+	RewardRulesTable.Annotation = &entsql.Annotation{
+		Table: "reward_rules",
+	}
+	RewardRulesTable.Annotation.Checks = map[string]string{
+		"reward_rules_kind":    "(CAST(kind AS text) IN ('POINTS', 'BADGE', 'QUEST', 'LEVEL', 'STREAK', 'LEADERBOARD', 'PERK', 'DISCOUNT'))",
+		"reward_rules_status":  "(CAST(status AS text) IN ('DRAFT', 'ACTIVE', 'ARCHIVED'))",
+		"reward_rules_version": "(version >= 1)",
+	}
+	RewardRuleVersionsTable.Annotation = &entsql.Annotation{
+		Table: "reward_rule_versions",
+	}
+	RewardRuleVersionsTable.Annotation.Checks = map[string]string{
+		"reward_rule_versions_version": "(version >= 1)",
+	}
+	RewardStandingsTable.Annotation = &entsql.Annotation{
+		Table: "reward_standings",
+	}
+	RewardStandingsTable.Annotation.Checks = map[string]string{
+		"reward_standings_seq":     "(seq >= 0)",
+		"reward_standings_visible": "(display_name IS NULL OR enabled)",
+	}
 	SaleChangesTable.Annotation = &entsql.Annotation{
 		Table: "sale_changes",
 	}
@@ -1055,17 +1369,20 @@ func init() {
 		"transfers_a_shopper": "(debit_seq IS NOT NULL OR credit_seq IS NOT NULL)",
 		"transfers_accounts":  "(debit_account_id <> credit_account_id)",
 		"transfers_amount":    "(amount >= 1 AND amount <= 9000000000000000)",
-		"transfers_credited":  "((credit_seq IS NULL) = (credit_balance IS NULL) AND (credit_seq IS NULL OR (credit_seq >= 1 AND credit_balance >= amount)))",
-		"transfers_debited":   "((debit_seq IS NULL) = (debit_balance IS NULL) AND (debit_seq IS NULL OR (debit_seq >= 1 AND debit_balance >= 0)))",
-		"transfers_kind":      "(CAST(kind AS text) IN ('TOP_UP', 'ADJUSTMENT', 'PURCHASE', 'POINTS_EARNED'))",
+		"transfers_credited":  "((credit_seq IS NULL) = (credit_balance IS NULL) AND (credit_seq IS NULL OR (credit_seq >= 1 AND (credit_balance >= amount OR CAST(currency AS text) = 'POINTS'))))",
+		"transfers_debited":   "((debit_seq IS NULL) = (debit_balance IS NULL) AND (debit_seq IS NULL OR (debit_seq >= 1 AND (debit_balance >= 0 OR CAST(currency AS text) = 'POINTS'))))",
+		"transfers_kind":      "(CAST(kind AS text) IN ('TOP_UP', 'ADJUSTMENT', 'PURCHASE', 'REFUND', 'POINTS_EARNED', 'POINTS_REDEEMED', 'POINTS_EXPIRED', 'POINTS_REVOKED', 'POINTS_RETURNED'))",
 		"transfers_origins":   "(paid >= 0 AND paid <= 9000000000000000 AND promotional >= 0 AND promotional <= 9000000000000000 AND gift >= 0 AND gift <= 9000000000000000 AND refund >= 0 AND refund <= 9000000000000000 AND amount = paid + promotional + gift + refund)",
-		"transfers_purchase":  "(purchase_id IS NOT NULL OR CAST(kind AS text) IN ('TOP_UP', 'ADJUSTMENT'))",
+		"transfers_points":    "((CAST(currency AS text) = 'POINTS') OR CAST(kind AS text) IN ('TOP_UP', 'ADJUSTMENT', 'PURCHASE', 'REFUND'))",
+		"transfers_purchase":  "(purchase_id IS NOT NULL OR CAST(kind AS text) IN ('TOP_UP', 'ADJUSTMENT', 'POINTS_REDEEMED', 'POINTS_EXPIRED'))",
 		"transfers_reason":    "(kind <> 'ADJUSTMENT' OR reason <> '')",
+		"transfers_refunded":  "((refund_id IS NOT NULL) = (CAST(kind AS text) IN ('REFUND', 'POINTS_REVOKED', 'POINTS_RETURNED')))",
 	}
 	TrialsTable.Annotation = &entsql.Annotation{
 		Table: "trials",
 	}
 	TrialsTable.Annotation.Checks = map[string]string{
+		"trials_ended":  "(converted_by IS NULL OR refunded_by IS NULL)",
 		"trials_price":  "(price >= 0 AND price <= 9000000000000000)",
 		"trials_window": "(expires_at > started_at AND credit_until >= expires_at)",
 	}

@@ -9,11 +9,11 @@ import (
 // Account is the predicate function for account builders.
 type Account func(*sql.Selector)
 
+// Achievement is the predicate function for achievement builders.
+type Achievement func(*sql.Selector)
+
 // AuditEntry is the predicate function for auditentry builders.
 type AuditEntry func(*sql.Selector)
-
-// BadgeAward is the predicate function for badgeaward builders.
-type BadgeAward func(*sql.Selector)
 
 // Bundle is the predicate function for bundle builders.
 type Bundle func(*sql.Selector)
@@ -35,6 +35,9 @@ type FlashSale func(*sql.Selector)
 
 // IdempotencyKey is the predicate function for idempotencykey builders.
 type IdempotencyKey func(*sql.Selector)
+
+// LeaderboardScore is the predicate function for leaderboardscore builders.
+type LeaderboardScore func(*sql.Selector)
 
 // LineAdjustment is the predicate function for lineadjustment builders.
 type LineAdjustment func(*sql.Selector)
@@ -65,6 +68,24 @@ type Purchase func(*sql.Selector)
 
 // PurchaseLine is the predicate function for purchaseline builders.
 type PurchaseLine func(*sql.Selector)
+
+// Refund is the predicate function for refund builders.
+type Refund func(*sql.Selector)
+
+// RefundLine is the predicate function for refundline builders.
+type RefundLine func(*sql.Selector)
+
+// RewardEntry is the predicate function for rewardentry builders.
+type RewardEntry func(*sql.Selector)
+
+// RewardRule is the predicate function for rewardrule builders.
+type RewardRule func(*sql.Selector)
+
+// RewardRuleVersion is the predicate function for rewardruleversion builders.
+type RewardRuleVersion func(*sql.Selector)
+
+// RewardStanding is the predicate function for rewardstanding builders.
+type RewardStanding func(*sql.Selector)
 
 // SaleChange is the predicate function for salechange builders.
 type SaleChange func(*sql.Selector)

@@ -35,8 +35,10 @@ const (
 	EdgeLines = "lines"
 	// EdgeEntitlements holds the string denoting the entitlements edge name in mutations.
 	EdgeEntitlements = "entitlements"
-	// EdgeBadges holds the string denoting the badges edge name in mutations.
-	EdgeBadges = "badges"
+	// EdgeAchievements holds the string denoting the achievements edge name in mutations.
+	EdgeAchievements = "achievements"
+	// EdgeRefunds holds the string denoting the refunds edge name in mutations.
+	EdgeRefunds = "refunds"
 	// Table holds the table name of the purchase in the database.
 	Table = "purchases"
 	// ShopperTable is the table that holds the shopper relation/edge.
@@ -60,13 +62,20 @@ const (
 	EntitlementsInverseTable = "entitlements"
 	// EntitlementsColumn is the table column denoting the entitlements relation/edge.
 	EntitlementsColumn = "purchase_id"
-	// BadgesTable is the table that holds the badges relation/edge.
-	BadgesTable = "badge_awards"
-	// BadgesInverseTable is the table name for the BadgeAward entity.
-	// It exists in this package in order to avoid circular dependency with the "badgeaward" package.
-	BadgesInverseTable = "badge_awards"
-	// BadgesColumn is the table column denoting the badges relation/edge.
-	BadgesColumn = "purchase_id"
+	// AchievementsTable is the table that holds the achievements relation/edge.
+	AchievementsTable = "achievements"
+	// AchievementsInverseTable is the table name for the Achievement entity.
+	// It exists in this package in order to avoid circular dependency with the "achievement" package.
+	AchievementsInverseTable = "achievements"
+	// AchievementsColumn is the table column denoting the achievements relation/edge.
+	AchievementsColumn = "purchase_id"
+	// RefundsTable is the table that holds the refunds relation/edge.
+	RefundsTable = "refunds"
+	// RefundsInverseTable is the table name for the Refund entity.
+	// It exists in this package in order to avoid circular dependency with the "refund" package.
+	RefundsInverseTable = "refunds"
+	// RefundsColumn is the table column denoting the refunds relation/edge.
+	RefundsColumn = "purchase_id"
 )
 
 // Columns holds all SQL columns for purchase fields.
@@ -184,17 +193,31 @@ func ByEntitlements(term sql.OrderTerm, terms ...sql.OrderTerm) OrderOption {
 	}
 }
 
-// ByBadgesCount orders the results by badges count.
-func ByBadgesCount(opts ...sql.OrderTermOption) OrderOption {
+// ByAchievementsCount orders the results by achievements count.
+func ByAchievementsCount(opts ...sql.OrderTermOption) OrderOption {
 	return func(s *sql.Selector) {
-		sqlgraph.OrderByNeighborsCount(s, newBadgesStep(), opts...)
+		sqlgraph.OrderByNeighborsCount(s, newAchievementsStep(), opts...)
 	}
 }
 
-// ByBadges orders the results by badges terms.
-func ByBadges(term sql.OrderTerm, terms ...sql.OrderTerm) OrderOption {
+// ByAchievements orders the results by achievements terms.
+func ByAchievements(term sql.OrderTerm, terms ...sql.OrderTerm) OrderOption {
 	return func(s *sql.Selector) {
-		sqlgraph.OrderByNeighborTerms(s, newBadgesStep(), append([]sql.OrderTerm{term}, terms...)...)
+		sqlgraph.OrderByNeighborTerms(s, newAchievementsStep(), append([]sql.OrderTerm{term}, terms...)...)
+	}
+}
+
+// ByRefundsCount orders the results by refunds count.
+func ByRefundsCount(opts ...sql.OrderTermOption) OrderOption {
+	return func(s *sql.Selector) {
+		sqlgraph.OrderByNeighborsCount(s, newRefundsStep(), opts...)
+	}
+}
+
+// ByRefunds orders the results by refunds terms.
+func ByRefunds(term sql.OrderTerm, terms ...sql.OrderTerm) OrderOption {
+	return func(s *sql.Selector) {
+		sqlgraph.OrderByNeighborTerms(s, newRefundsStep(), append([]sql.OrderTerm{term}, terms...)...)
 	}
 }
 func newShopperStep() *sqlgraph.Step {
@@ -218,10 +241,17 @@ func newEntitlementsStep() *sqlgraph.Step {
 		sqlgraph.Edge(sqlgraph.O2M, false, EntitlementsTable, EntitlementsColumn),
 	)
 }
-func newBadgesStep() *sqlgraph.Step {
+func newAchievementsStep() *sqlgraph.Step {
 	return sqlgraph.NewStep(
 		sqlgraph.From(Table, FieldID),
-		sqlgraph.To(BadgesInverseTable, FieldID),
-		sqlgraph.Edge(sqlgraph.O2M, false, BadgesTable, BadgesColumn),
+		sqlgraph.To(AchievementsInverseTable, FieldID),
+		sqlgraph.Edge(sqlgraph.O2M, false, AchievementsTable, AchievementsColumn),
+	)
+}
+func newRefundsStep() *sqlgraph.Step {
+	return sqlgraph.NewStep(
+		sqlgraph.From(Table, FieldID),
+		sqlgraph.To(RefundsInverseTable, FieldID),
+		sqlgraph.Edge(sqlgraph.O2M, false, RefundsTable, RefundsColumn),
 	)
 }

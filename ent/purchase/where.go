@@ -581,21 +581,44 @@ func HasEntitlementsWith(preds ...predicate.Entitlement) predicate.Purchase {
 	})
 }
 
-// HasBadges applies the HasEdge predicate on the "badges" edge.
-func HasBadges() predicate.Purchase {
+// HasAchievements applies the HasEdge predicate on the "achievements" edge.
+func HasAchievements() predicate.Purchase {
 	return predicate.Purchase(func(s *sql.Selector) {
 		step := sqlgraph.NewStep(
 			sqlgraph.From(Table, FieldID),
-			sqlgraph.Edge(sqlgraph.O2M, false, BadgesTable, BadgesColumn),
+			sqlgraph.Edge(sqlgraph.O2M, false, AchievementsTable, AchievementsColumn),
 		)
 		sqlgraph.HasNeighbors(s, step)
 	})
 }
 
-// HasBadgesWith applies the HasEdge predicate on the "badges" edge with a given conditions (other predicates).
-func HasBadgesWith(preds ...predicate.BadgeAward) predicate.Purchase {
+// HasAchievementsWith applies the HasEdge predicate on the "achievements" edge with a given conditions (other predicates).
+func HasAchievementsWith(preds ...predicate.Achievement) predicate.Purchase {
 	return predicate.Purchase(func(s *sql.Selector) {
-		step := newBadgesStep()
+		step := newAchievementsStep()
+		sqlgraph.HasNeighborsWith(s, step, func(s *sql.Selector) {
+			for _, p := range preds {
+				p(s)
+			}
+		})
+	})
+}
+
+// HasRefunds applies the HasEdge predicate on the "refunds" edge.
+func HasRefunds() predicate.Purchase {
+	return predicate.Purchase(func(s *sql.Selector) {
+		step := sqlgraph.NewStep(
+			sqlgraph.From(Table, FieldID),
+			sqlgraph.Edge(sqlgraph.O2M, false, RefundsTable, RefundsColumn),
+		)
+		sqlgraph.HasNeighbors(s, step)
+	})
+}
+
+// HasRefundsWith applies the HasEdge predicate on the "refunds" edge with a given conditions (other predicates).
+func HasRefundsWith(preds ...predicate.Refund) predicate.Purchase {
+	return predicate.Purchase(func(s *sql.Selector) {
+		step := newRefundsStep()
 		sqlgraph.HasNeighborsWith(s, step, func(s *sql.Selector) {
 			for _, p := range preds {
 				p(s)

@@ -45,6 +45,8 @@ const (
 	EdgePurchase = "purchase"
 	// EdgeAdjustments holds the string denoting the adjustments edge name in mutations.
 	EdgeAdjustments = "adjustments"
+	// EdgeRefunds holds the string denoting the refunds edge name in mutations.
+	EdgeRefunds = "refunds"
 	// Table holds the table name of the purchaseline in the database.
 	Table = "purchase_lines"
 	// PurchaseTable is the table that holds the purchase relation/edge.
@@ -61,6 +63,13 @@ const (
 	AdjustmentsInverseTable = "line_adjustments"
 	// AdjustmentsColumn is the table column denoting the adjustments relation/edge.
 	AdjustmentsColumn = "line_id"
+	// RefundsTable is the table that holds the refunds relation/edge.
+	RefundsTable = "refund_lines"
+	// RefundsInverseTable is the table name for the RefundLine entity.
+	// It exists in this package in order to avoid circular dependency with the "refundline" package.
+	RefundsInverseTable = "refund_lines"
+	// RefundsColumn is the table column denoting the refunds relation/edge.
+	RefundsColumn = "line_id"
 )
 
 // Columns holds all SQL columns for purchaseline fields.
@@ -209,6 +218,20 @@ func ByAdjustments(term sql.OrderTerm, terms ...sql.OrderTerm) OrderOption {
 		sqlgraph.OrderByNeighborTerms(s, newAdjustmentsStep(), append([]sql.OrderTerm{term}, terms...)...)
 	}
 }
+
+// ByRefundsCount orders the results by refunds count.
+func ByRefundsCount(opts ...sql.OrderTermOption) OrderOption {
+	return func(s *sql.Selector) {
+		sqlgraph.OrderByNeighborsCount(s, newRefundsStep(), opts...)
+	}
+}
+
+// ByRefunds orders the results by refunds terms.
+func ByRefunds(term sql.OrderTerm, terms ...sql.OrderTerm) OrderOption {
+	return func(s *sql.Selector) {
+		sqlgraph.OrderByNeighborTerms(s, newRefundsStep(), append([]sql.OrderTerm{term}, terms...)...)
+	}
+}
 func newPurchaseStep() *sqlgraph.Step {
 	return sqlgraph.NewStep(
 		sqlgraph.From(Table, FieldID),
@@ -221,5 +244,12 @@ func newAdjustmentsStep() *sqlgraph.Step {
 		sqlgraph.From(Table, FieldID),
 		sqlgraph.To(AdjustmentsInverseTable, FieldID),
 		sqlgraph.Edge(sqlgraph.O2M, false, AdjustmentsTable, AdjustmentsColumn),
+	)
+}
+func newRefundsStep() *sqlgraph.Step {
+	return sqlgraph.NewStep(
+		sqlgraph.From(Table, FieldID),
+		sqlgraph.To(RefundsInverseTable, FieldID),
+		sqlgraph.Edge(sqlgraph.O2M, false, RefundsTable, RefundsColumn),
 	)
 }

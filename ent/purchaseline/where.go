@@ -687,6 +687,29 @@ func HasAdjustmentsWith(preds ...predicate.LineAdjustment) predicate.PurchaseLin
 	})
 }
 
+// HasRefunds applies the HasEdge predicate on the "refunds" edge.
+func HasRefunds() predicate.PurchaseLine {
+	return predicate.PurchaseLine(func(s *sql.Selector) {
+		step := sqlgraph.NewStep(
+			sqlgraph.From(Table, FieldID),
+			sqlgraph.Edge(sqlgraph.O2M, false, RefundsTable, RefundsColumn),
+		)
+		sqlgraph.HasNeighbors(s, step)
+	})
+}
+
+// HasRefundsWith applies the HasEdge predicate on the "refunds" edge with a given conditions (other predicates).
+func HasRefundsWith(preds ...predicate.RefundLine) predicate.PurchaseLine {
+	return predicate.PurchaseLine(func(s *sql.Selector) {
+		step := newRefundsStep()
+		sqlgraph.HasNeighborsWith(s, step, func(s *sql.Selector) {
+			for _, p := range preds {
+				p(s)
+			}
+		})
+	})
+}
+
 // And groups predicates with the AND operator between them.
 func And(predicates ...predicate.PurchaseLine) predicate.PurchaseLine {
 	return predicate.PurchaseLine(sql.AndPredicates(predicates...))

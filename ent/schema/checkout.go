@@ -36,7 +36,8 @@ func (Purchase) Edges() []ent.Edge {
 		edge.From("shopper", Shopper.Type).Ref("purchases").Field("shopper_id").Unique().Required().Immutable(),
 		edge.To("lines", PurchaseLine.Type),
 		edge.To("entitlements", Entitlement.Type),
-		edge.To("badges", BadgeAward.Type),
+		edge.To("achievements", Achievement.Type),
+		edge.To("refunds", Refund.Type),
 	}
 }
 
@@ -85,6 +86,7 @@ func (PurchaseLine) Edges() []ent.Edge {
 	return []ent.Edge{
 		edge.From("purchase", Purchase.Type).Ref("lines").Field("purchase_id").Unique().Required().Immutable(),
 		edge.To("adjustments", LineAdjustment.Type),
+		edge.To("refunds", RefundLine.Type),
 	}
 }
 
@@ -114,9 +116,9 @@ func (LineAdjustment) Fields() []ent.Field {
 		id(),
 		field.UUID("line_id", uuid.UUID{}).Immutable().Comment("The line that it belongs to."),
 		field.Int("position").Immutable().Comment("Place among the line's adjustments, counted from 0."),
-		field.Enum("kind").Values("BUNDLE", "FLASH_SALE", "TIER", "COUPON", "TRIAL_CREDIT").Immutable().
+		field.Enum("kind").Values("BUNDLE", "FLASH_SALE", "TIER", "COUPON", "TRIAL_CREDIT", "POINTS").Immutable().
 			Comment("What kind of offer it was."),
-		field.UUID("source_id", uuid.UUID{}).Immutable().Comment("Which bundle, flash sale, tier plan, coupon or trial offer it was."),
+		field.UUID("source_id", uuid.UUID{}).Immutable().Comment("Which bundle, flash sale, tier plan, coupon, trial offer or discount for points it was."),
 		field.Int64("round").Default(0).Immutable().Comment("Which window of a recurring sale; 0 for all others."),
 		field.String("language").MaxLen(35).Immutable().Comment("The offer's own language when it was used."),
 		field.JSON("names", map[string]string{}).Immutable().Comment("The offer's names when it was used, by BCP 47 language tag."),
@@ -144,8 +146,85 @@ func (LineAdjustment) Indexes() []ent.Index {
 // Annotations of the LineAdjustment.
 func (LineAdjustment) Annotations() []schema.Annotation {
 	return []schema.Annotation{checks("line_adjustments", map[string]string{
-		"kind":   oneOf("kind", "BUNDLE", "FLASH_SALE", "TIER", "COUPON", "TRIAL_CREDIT"),
+		"kind":   oneOf("kind", "BUNDLE", "FLASH_SALE", "TIER", "COUPON", "TRIAL_CREDIT", "POINTS"),
 		"amount": between(1, "amount"),
 		"units":  "units >= 0",
 	})}
+}
+
+// Refund is the record of giving back what a purchase took, and taking back what it gave (rule 24). Never changed, never
+// deleted. What it undid is written where it was: entitlements, counts, transfers, rewards.
+type Refund struct{ ent.Schema }
+
+// Fields of the Refund.
+func (Refund) Fields() []ent.Field {
+	return []ent.Field{
+		id(),
+		field.UUID("purchase_id", uuid.UUID{}).Immutable().Comment("What was refunded."),
+		field.UUID("shopper_id", uuid.UUID{}).Immutable().Comment("Whose purchase it was."),
+		currency(),
+		amount("total", "What was given back, to where it had come from. 0 for a free purchase, which has no transfer."),
+		amount("points_taken", "Points that were taken back: those of the purchase, and those of quests that are no longer complete."),
+		amount("points_returned", "Points that had been redeemed for the purchase and were given back."),
+		field.String("reason").NotEmpty().MaxRuneLen(500).Immutable().Comment("Why."),
+		field.String("actor").NotEmpty().MaxLen(255).Immutable().Comment("Subject of whoever asked for it."),
+		instant("created_at", "The one instant at which it was decided."),
+	}
+}
+
+// Edges of the Refund.
+func (Refund) Edges() []ent.Edge {
+	return []ent.Edge{
+		edge.From("purchase", Purchase.Type).Ref("refunds").Field("purchase_id").Unique().Required().Immutable(),
+		edge.To("lines", RefundLine.Type),
+	}
+}
+
+// Indexes of the Refund.
+func (Refund) Indexes() []ent.Index {
+	return []ent.Index{
+		index.Fields("purchase_id"),
+		index.Fields("shopper_id", "id"),
+	}
+}
+
+// Annotations of the Refund.
+func (Refund) Annotations() []schema.Annotation {
+	return []schema.Annotation{checks("refunds", map[string]string{
+		"amounts": between(0, "total", "points_taken", "points_returned"),
+	})}
+}
+
+// RefundLine is a line of a purchase that was refunded: each at most once, so that no more is given back than was paid.
+type RefundLine struct{ ent.Schema }
+
+// Fields of the RefundLine.
+func (RefundLine) Fields() []ent.Field {
+	return []ent.Field{
+		id(),
+		field.UUID("refund_id", uuid.UUID{}).Immutable().Comment("The refund that it belongs to."),
+		field.UUID("line_id", uuid.UUID{}).Immutable().Comment("The line that was refunded."),
+		amount("total", "What was given back for it: what it had cost."),
+	}
+}
+
+// Edges of the RefundLine.
+func (RefundLine) Edges() []ent.Edge {
+	return []ent.Edge{
+		edge.From("refund", Refund.Type).Ref("lines").Field("refund_id").Unique().Required().Immutable(),
+		edge.From("line", PurchaseLine.Type).Ref("refunds").Field("line_id").Unique().Required().Immutable(),
+	}
+}
+
+// Indexes of the RefundLine.
+func (RefundLine) Indexes() []ent.Index {
+	return []ent.Index{
+		index.Fields("line_id").Unique(),
+		index.Fields("refund_id"),
+	}
+}
+
+// Annotations of the RefundLine.
+func (RefundLine) Annotations() []schema.Annotation {
+	return []schema.Annotation{checks("refund_lines", map[string]string{"total": between(0, "total")})}
 }

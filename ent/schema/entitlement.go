@@ -80,6 +80,8 @@ func (Trial) Fields() []ent.Field {
 		instant("expires_at", "First instant at which it is over."),
 		instant("credit_until", "First instant at which its price is no longer credited."),
 		field.UUID("converted_by", uuid.UUID{}).Optional().Nillable().Comment("The purchase of the product that ended it; null for none."),
+		field.UUID("refunded_by", uuid.UUID{}).Optional().Nillable().
+			Comment("The refund that gave its price back, which is then no longer credited; null for none."),
 	}
 }
 
@@ -96,5 +98,6 @@ func (Trial) Annotations() []schema.Annotation {
 	return []schema.Annotation{checks("trials", map[string]string{
 		"price":  between(0, "price"),
 		"window": "expires_at > started_at AND credit_until >= expires_at",
+		"ended":  "converted_by IS NULL OR refunded_by IS NULL",
 	})}
 }

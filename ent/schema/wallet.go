@@ -1,6 +1,8 @@
 package schema
 
 import (
+	"strconv"
+
 	"entgo.io/ent"
 	"entgo.io/ent/dialect/entsql"
 	"entgo.io/ent/schema"
@@ -23,6 +25,10 @@ var (
 var origins = []string{"paid", "promotional", "gift", "refund"}
 
 const originsAddUp = "paid + promotional + gift + refund"
+
+// points are the currency in which alone a balance may be below zero: a debt of points that were taken back after they had
+// been spent (rule 22).
+const points = "CAST(currency AS text) = '" + string(money.PointsCode) + "'"
 
 // Account is a place where value of one currency can be: a shopper's wallet, a shopper's points, or one of the house.
 type Account struct{ ent.Schema }
@@ -68,10 +74,18 @@ func (Account) Annotations() []schema.Annotation {
 	return []schema.Annotation{checks("accounts", map[string]string{
 		"owner": "(shopper_id IS NOT NULL AND " + oneOf("kind", shopperKinds...) + ") OR " +
 			"(shopper_id IS NULL AND " + oneOf("kind", houseKinds...) + ")",
-		"balance": between(0, append([]string{"balance"}, origins...)...) + " AND balance = " + originsAddUp,
-		"house":   "shopper_id IS NOT NULL OR (balance = 0 AND seq = 0)",
-		"seq":     "seq >= 0",
+		"balance": "((" + between(0, append([]string{"balance"}, origins...)...) + ") OR (" + oneOf("kind", "POINTS") +
+			" AND balance = promotional AND balance < 0 AND balance >= -" + strconv.FormatInt(int64(money.Max), 10) +
+			")) AND balance = " + originsAddUp,
+		"house": "shopper_id IS NOT NULL OR (balance = 0 AND seq = 0)",
+		"seq":   "seq >= 0",
 	})}
+}
+
+// transferKinds are what movements are for.
+var transferKinds = []string{
+	"TOP_UP", "ADJUSTMENT", "PURCHASE", "REFUND",
+	"POINTS_EARNED", "POINTS_REDEEMED", "POINTS_EXPIRED", "POINTS_REVOKED", "POINTS_RETURNED",
 }
 
 // Transfer is one movement of value between two accounts of one currency (rule 5). Never changed, never deleted: a
@@ -82,7 +96,7 @@ type Transfer struct{ ent.Schema }
 func (Transfer) Fields() []ent.Field {
 	return []ent.Field{
 		id(),
-		field.Enum("kind").Values("TOP_UP", "ADJUSTMENT", "PURCHASE", "POINTS_EARNED").Immutable().
+		field.Enum("kind").Values(transferKinds...).Immutable().
 			Comment("What the movement was for."),
 		currency(),
 		amount("amount", "How much moved, more than zero."),
@@ -102,8 +116,10 @@ func (Transfer) Fields() []ent.Field {
 			Comment("Balance of the credited account afterwards; null when that is the house's."),
 		field.UUID("purchase_id", uuid.UUID{}).Optional().Nillable().Immutable().
 			Comment("The purchase that it belongs to, if any."),
+		field.UUID("refund_id", uuid.UUID{}).Optional().Nillable().Immutable().
+			Comment("The refund of that purchase that it belongs to, if any."),
 		field.String("rule").MaxLen(100).Default("").Immutable().
-			Comment("Rule that awarded it, for points; a rule awards once a purchase. Empty otherwise."),
+			Comment("Rule that points were awarded by when a purchase had one; empty otherwise. The entry of the purchase says it now."),
 		field.UUID("corrects_id", uuid.UUID{}).Optional().Nillable().Immutable().
 			Comment("The earlier transfer that this one corrects, if any."),
 		field.String("reference").MaxRuneLen(255).Default("").Immutable().
@@ -123,21 +139,25 @@ func (Transfer) Indexes() []ent.Index {
 		index.Fields("credit_account_id", "credit_seq").Unique().StorageKey("transfers_credit").
 			Annotations(entsql.IndexWhere("credit_seq IS NOT NULL")),
 		index.Fields("purchase_id", "kind", "rule").Unique().StorageKey("transfers_purchase").
-			Annotations(entsql.IndexWhere("purchase_id IS NOT NULL")),
+			Annotations(entsql.IndexWhere("purchase_id IS NOT NULL AND refund_id IS NULL")),
+		index.Fields("refund_id", "kind").Unique().StorageKey("transfers_refund").
+			Annotations(entsql.IndexWhere("refund_id IS NOT NULL")),
 	}
 }
 
 // Annotations of the Transfer.
 func (Transfer) Annotations() []schema.Annotation {
 	return []schema.Annotation{checks("transfers", map[string]string{
-		"kind":      oneOf("kind", "TOP_UP", "ADJUSTMENT", "PURCHASE", "POINTS_EARNED"),
+		"kind":      oneOf("kind", transferKinds...),
 		"amount":    between(1, "amount"),
 		"origins":   between(0, origins...) + " AND amount = " + originsAddUp,
 		"accounts":  "debit_account_id <> credit_account_id",
-		"debited":   "(debit_seq IS NULL) = (debit_balance IS NULL) AND (debit_seq IS NULL OR (debit_seq >= 1 AND debit_balance >= 0))",
-		"credited":  "(credit_seq IS NULL) = (credit_balance IS NULL) AND (credit_seq IS NULL OR (credit_seq >= 1 AND credit_balance >= amount))",
+		"debited":   "(debit_seq IS NULL) = (debit_balance IS NULL) AND (debit_seq IS NULL OR (debit_seq >= 1 AND (debit_balance >= 0 OR " + points + ")))",
+		"credited":  "(credit_seq IS NULL) = (credit_balance IS NULL) AND (credit_seq IS NULL OR (credit_seq >= 1 AND (credit_balance >= amount OR " + points + ")))",
 		"a_shopper": "debit_seq IS NOT NULL OR credit_seq IS NOT NULL",
-		"purchase":  "purchase_id IS NOT NULL OR " + oneOf("kind", "TOP_UP", "ADJUSTMENT"),
+		"purchase":  "purchase_id IS NOT NULL OR " + oneOf("kind", "TOP_UP", "ADJUSTMENT", "POINTS_REDEEMED", "POINTS_EXPIRED"),
+		"refunded":  "(refund_id IS NOT NULL) = (" + oneOf("kind", "REFUND", "POINTS_REVOKED", "POINTS_RETURNED") + ")",
+		"points":    "(" + points + ") OR " + oneOf("kind", "TOP_UP", "ADJUSTMENT", "PURCHASE", "REFUND"),
 		"reason":    "kind <> 'ADJUSTMENT' OR reason <> ''",
 	})}
 }

@@ -42,6 +42,8 @@ const (
 	FieldCreditBalance = "credit_balance"
 	// FieldPurchaseID holds the string denoting the purchase_id field in the database.
 	FieldPurchaseID = "purchase_id"
+	// FieldRefundID holds the string denoting the refund_id field in the database.
+	FieldRefundID = "refund_id"
 	// FieldRule holds the string denoting the rule field in the database.
 	FieldRule = "rule"
 	// FieldCorrectsID holds the string denoting the corrects_id field in the database.
@@ -75,6 +77,7 @@ var Columns = []string{
 	FieldCreditSeq,
 	FieldCreditBalance,
 	FieldPurchaseID,
+	FieldRefundID,
 	FieldRule,
 	FieldCorrectsID,
 	FieldReference,
@@ -119,10 +122,15 @@ type Kind string
 
 // Kind values.
 const (
-	KindTOP_UP        Kind = "TOP_UP"
-	KindADJUSTMENT    Kind = "ADJUSTMENT"
-	KindPURCHASE      Kind = "PURCHASE"
-	KindPOINTS_EARNED Kind = "POINTS_EARNED"
+	KindTOP_UP          Kind = "TOP_UP"
+	KindADJUSTMENT      Kind = "ADJUSTMENT"
+	KindPURCHASE        Kind = "PURCHASE"
+	KindREFUND          Kind = "REFUND"
+	KindPOINTS_EARNED   Kind = "POINTS_EARNED"
+	KindPOINTS_REDEEMED Kind = "POINTS_REDEEMED"
+	KindPOINTS_EXPIRED  Kind = "POINTS_EXPIRED"
+	KindPOINTS_REVOKED  Kind = "POINTS_REVOKED"
+	KindPOINTS_RETURNED Kind = "POINTS_RETURNED"
 )
 
 func (k Kind) String() string {
@@ -132,7 +140,7 @@ func (k Kind) String() string {
 // KindValidator is a validator for the "kind" field enum values. It is called by the builders before save.
 func KindValidator(k Kind) error {
 	switch k {
-	case KindTOP_UP, KindADJUSTMENT, KindPURCHASE, KindPOINTS_EARNED:
+	case KindTOP_UP, KindADJUSTMENT, KindPURCHASE, KindREFUND, KindPOINTS_EARNED, KindPOINTS_REDEEMED, KindPOINTS_EXPIRED, KindPOINTS_REVOKED, KindPOINTS_RETURNED:
 		return nil
 	default:
 		return fmt.Errorf("transfer: invalid enum value for kind field: %q", k)
@@ -215,6 +223,11 @@ func ByCreditBalance(opts ...sql.OrderTermOption) OrderOption {
 // ByPurchaseID orders the results by the purchase_id field.
 func ByPurchaseID(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldPurchaseID, opts...).ToFunc()
+}
+
+// ByRefundID orders the results by the refund_id field.
+func ByRefundID(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldRefundID, opts...).ToFunc()
 }
 
 // ByRule orders the results by the rule field.

@@ -129,6 +129,11 @@ func PurchaseID(v uuid.UUID) predicate.Transfer {
 	return predicate.Transfer(sql.FieldEQ(FieldPurchaseID, v))
 }
 
+// RefundID applies equality check predicate on the "refund_id" field. It's identical to RefundIDEQ.
+func RefundID(v uuid.UUID) predicate.Transfer {
+	return predicate.Transfer(sql.FieldEQ(FieldRefundID, v))
+}
+
 // Rule applies equality check predicate on the "rule" field. It's identical to RuleEQ.
 func Rule(v string) predicate.Transfer {
 	return predicate.Transfer(sql.FieldEQ(FieldRule, v))
@@ -889,6 +894,56 @@ func PurchaseIDIsNil() predicate.Transfer {
 // PurchaseIDNotNil applies the NotNil predicate on the "purchase_id" field.
 func PurchaseIDNotNil() predicate.Transfer {
 	return predicate.Transfer(sql.FieldNotNull(FieldPurchaseID))
+}
+
+// RefundIDEQ applies the EQ predicate on the "refund_id" field.
+func RefundIDEQ(v uuid.UUID) predicate.Transfer {
+	return predicate.Transfer(sql.FieldEQ(FieldRefundID, v))
+}
+
+// RefundIDNEQ applies the NEQ predicate on the "refund_id" field.
+func RefundIDNEQ(v uuid.UUID) predicate.Transfer {
+	return predicate.Transfer(sql.FieldNEQ(FieldRefundID, v))
+}
+
+// RefundIDIn applies the In predicate on the "refund_id" field.
+func RefundIDIn(vs ...uuid.UUID) predicate.Transfer {
+	return predicate.Transfer(sql.FieldIn(FieldRefundID, vs...))
+}
+
+// RefundIDNotIn applies the NotIn predicate on the "refund_id" field.
+func RefundIDNotIn(vs ...uuid.UUID) predicate.Transfer {
+	return predicate.Transfer(sql.FieldNotIn(FieldRefundID, vs...))
+}
+
+// RefundIDGT applies the GT predicate on the "refund_id" field.
+func RefundIDGT(v uuid.UUID) predicate.Transfer {
+	return predicate.Transfer(sql.FieldGT(FieldRefundID, v))
+}
+
+// RefundIDGTE applies the GTE predicate on the "refund_id" field.
+func RefundIDGTE(v uuid.UUID) predicate.Transfer {
+	return predicate.Transfer(sql.FieldGTE(FieldRefundID, v))
+}
+
+// RefundIDLT applies the LT predicate on the "refund_id" field.
+func RefundIDLT(v uuid.UUID) predicate.Transfer {
+	return predicate.Transfer(sql.FieldLT(FieldRefundID, v))
+}
+
+// RefundIDLTE applies the LTE predicate on the "refund_id" field.
+func RefundIDLTE(v uuid.UUID) predicate.Transfer {
+	return predicate.Transfer(sql.FieldLTE(FieldRefundID, v))
+}
+
+// RefundIDIsNil applies the IsNil predicate on the "refund_id" field.
+func RefundIDIsNil() predicate.Transfer {
+	return predicate.Transfer(sql.FieldIsNull(FieldRefundID))
+}
+
+// RefundIDNotNil applies the NotNil predicate on the "refund_id" field.
+func RefundIDNotNil() predicate.Transfer {
+	return predicate.Transfer(sql.FieldNotNull(FieldRefundID))
 }
 
 // RuleEQ applies the EQ predicate on the "rule" field.

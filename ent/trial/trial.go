@@ -34,6 +34,8 @@ const (
 	FieldCreditUntil = "credit_until"
 	// FieldConvertedBy holds the string denoting the converted_by field in the database.
 	FieldConvertedBy = "converted_by"
+	// FieldRefundedBy holds the string denoting the refunded_by field in the database.
+	FieldRefundedBy = "refunded_by"
 	// Table holds the table name of the trial in the database.
 	Table = "trials"
 )
@@ -52,6 +54,7 @@ var Columns = []string{
 	FieldExpiresAt,
 	FieldCreditUntil,
 	FieldConvertedBy,
+	FieldRefundedBy,
 }
 
 // ValidColumn reports if the column name is valid (part of the table columns).
@@ -132,4 +135,9 @@ func ByCreditUntil(opts ...sql.OrderTermOption) OrderOption {
 // ByConvertedBy orders the results by the converted_by field.
 func ByConvertedBy(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldConvertedBy, opts...).ToFunc()
+}
+
+// ByRefundedBy orders the results by the refunded_by field.
+func ByRefundedBy(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldRefundedBy, opts...).ToFunc()
 }

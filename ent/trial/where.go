@@ -113,6 +113,11 @@ func ConvertedBy(v uuid.UUID) predicate.Trial {
 	return predicate.Trial(sql.FieldEQ(FieldConvertedBy, v))
 }
 
+// RefundedBy applies equality check predicate on the "refunded_by" field. It's identical to RefundedByEQ.
+func RefundedBy(v uuid.UUID) predicate.Trial {
+	return predicate.Trial(sql.FieldEQ(FieldRefundedBy, v))
+}
+
 // ShopperIDEQ applies the EQ predicate on the "shopper_id" field.
 func ShopperIDEQ(v uuid.UUID) predicate.Trial {
 	return predicate.Trial(sql.FieldEQ(FieldShopperID, v))
@@ -619,6 +624,56 @@ func ConvertedByIsNil() predicate.Trial {
 // ConvertedByNotNil applies the NotNil predicate on the "converted_by" field.
 func ConvertedByNotNil() predicate.Trial {
 	return predicate.Trial(sql.FieldNotNull(FieldConvertedBy))
+}
+
+// RefundedByEQ applies the EQ predicate on the "refunded_by" field.
+func RefundedByEQ(v uuid.UUID) predicate.Trial {
+	return predicate.Trial(sql.FieldEQ(FieldRefundedBy, v))
+}
+
+// RefundedByNEQ applies the NEQ predicate on the "refunded_by" field.
+func RefundedByNEQ(v uuid.UUID) predicate.Trial {
+	return predicate.Trial(sql.FieldNEQ(FieldRefundedBy, v))
+}
+
+// RefundedByIn applies the In predicate on the "refunded_by" field.
+func RefundedByIn(vs ...uuid.UUID) predicate.Trial {
+	return predicate.Trial(sql.FieldIn(FieldRefundedBy, vs...))
+}
+
+// RefundedByNotIn applies the NotIn predicate on the "refunded_by" field.
+func RefundedByNotIn(vs ...uuid.UUID) predicate.Trial {
+	return predicate.Trial(sql.FieldNotIn(FieldRefundedBy, vs...))
+}
+
+// RefundedByGT applies the GT predicate on the "refunded_by" field.
+func RefundedByGT(v uuid.UUID) predicate.Trial {
+	return predicate.Trial(sql.FieldGT(FieldRefundedBy, v))
+}
+
+// RefundedByGTE applies the GTE predicate on the "refunded_by" field.
+func RefundedByGTE(v uuid.UUID) predicate.Trial {
+	return predicate.Trial(sql.FieldGTE(FieldRefundedBy, v))
+}
+
+// RefundedByLT applies the LT predicate on the "refunded_by" field.
+func RefundedByLT(v uuid.UUID) predicate.Trial {
+	return predicate.Trial(sql.FieldLT(FieldRefundedBy, v))
+}
+
+// RefundedByLTE applies the LTE predicate on the "refunded_by" field.
+func RefundedByLTE(v uuid.UUID) predicate.Trial {
+	return predicate.Trial(sql.FieldLTE(FieldRefundedBy, v))
+}
+
+// RefundedByIsNil applies the IsNil predicate on the "refunded_by" field.
+func RefundedByIsNil() predicate.Trial {
+	return predicate.Trial(sql.FieldIsNull(FieldRefundedBy))
+}
+
+// RefundedByNotNil applies the NotNil predicate on the "refunded_by" field.
+func RefundedByNotNil() predicate.Trial {
+	return predicate.Trial(sql.FieldNotNull(FieldRefundedBy))
 }
 
 // And groups predicates with the AND operator between them.

@@ -38,14 +38,18 @@ type ResolverRoot interface {
 	Coupon() CouponResolver
 	Entitlement() EntitlementResolver
 	FlashSale() FlashSaleResolver
+	Leaderboard() LeaderboardResolver
+	LeaderboardStanding() LeaderboardStandingResolver
 	LeftOut() LeftOutResolver
 	Mutation() MutationResolver
 	OfferContender() OfferContenderResolver
 	OfferScope() OfferScopeResolver
 	Price() PriceResolver
 	Product() ProductResolver
+	Purchase() PurchaseResolver
 	PurchaseLine() PurchaseLineResolver
 	Query() QueryResolver
+	RewardEvent() RewardEventResolver
 	Shopper() ShopperResolver
 	Subscription() SubscriptionResolver
 	TierPlan() TierPlanResolver
@@ -71,6 +75,13 @@ type ComplexityRoot struct {
 		Message     func(childComplexity int) int
 		Path        func(childComplexity int) int
 		Product     func(childComplexity int) int
+	}
+
+	AlreadyRefundedError struct {
+		Code    func(childComplexity int) int
+		Message func(childComplexity int) int
+		Path    func(childComplexity int) int
+		Refund  func(childComplexity int) int
 	}
 
 	ArchiveBundlePayload struct {
@@ -127,14 +138,26 @@ type ComplexityRoot struct {
 
 	Badge struct {
 		Code        func(childComplexity int) int
-		Description func(childComplexity int) int
-		Name        func(childComplexity int) int
+		Description func(childComplexity int, languages []string) int
+		Name        func(childComplexity int, languages []string) int
+		Picture     func(childComplexity int) int
+		Secret      func(childComplexity int) int
 	}
 
 	BadgeAward struct {
 		AwardedAt  func(childComplexity int) int
 		Badge      func(childComplexity int) int
 		PurchaseID func(childComplexity int) int
+	}
+
+	BadgeProgress struct {
+		Badge func(childComplexity int) int
+		Goals func(childComplexity int) int
+	}
+
+	BadgeTerms struct {
+		Goals  func(childComplexity int) int
+		Secret func(childComplexity int) int
 	}
 
 	Bundle struct {
@@ -269,6 +292,12 @@ type ComplexityRoot struct {
 		TrialOffer func(childComplexity int) int
 	}
 
+	DiscountTerms struct {
+		Least       func(childComplexity int) int
+		MostPercent func(childComplexity int) int
+		Worth       func(childComplexity int) int
+	}
+
 	EndFlashSalePayload struct {
 		Errors    func(childComplexity int) int
 		FlashSale func(childComplexity int) int
@@ -297,6 +326,11 @@ type ComplexityRoot struct {
 	EntitlementEdge struct {
 		Cursor func(childComplexity int) int
 		Node   func(childComplexity int) int
+	}
+
+	ExpiringPoints struct {
+		At     func(childComplexity int) int
+		Points func(childComplexity int) int
 	}
 
 	FlashSale struct {
@@ -341,6 +375,14 @@ type ComplexityRoot struct {
 		Path    func(childComplexity int) int
 	}
 
+	GoalProgress struct {
+		Currency func(childComplexity int) int
+		Measure  func(childComplexity int) int
+		Reached  func(childComplexity int) int
+		Scope    func(childComplexity int) int
+		Target   func(childComplexity int) int
+	}
+
 	IdempotencyKeyReusedError struct {
 		Code    func(childComplexity int) int
 		Message func(childComplexity int) int
@@ -362,9 +404,68 @@ type ComplexityRoot struct {
 		Path    func(childComplexity int) int
 	}
 
+	Leaderboard struct {
+		Code        func(childComplexity int) int
+		Currency    func(childComplexity int) int
+		Description func(childComplexity int, languages []string) int
+		Measure     func(childComplexity int) int
+		Name        func(childComplexity int, languages []string) int
+		Period      func(childComplexity int) int
+		Scope       func(childComplexity int) int
+		Standing    func(childComplexity int, ago int) int
+	}
+
+	LeaderboardPlace struct {
+		DisplayName func(childComplexity int) int
+		IsMe        func(childComplexity int) int
+		Rank        func(childComplexity int) int
+		Score       func(childComplexity int) int
+	}
+
+	LeaderboardPlaceConnection struct {
+		Edges    func(childComplexity int) int
+		Nodes    func(childComplexity int) int
+		PageInfo func(childComplexity int) int
+	}
+
+	LeaderboardPlaceEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
+	}
+
+	LeaderboardStanding struct {
+		AroundMe func(childComplexity int) int
+		Count    func(childComplexity int) int
+		EndsAt   func(childComplexity int) int
+		Me       func(childComplexity int) int
+		Places   func(childComplexity int, first *int, after *string) int
+		StartsAt func(childComplexity int) int
+	}
+
+	LeaderboardTerms struct {
+		Currency func(childComplexity int) int
+		Measure  func(childComplexity int) int
+		Period   func(childComplexity int) int
+		Scope    func(childComplexity int) int
+	}
+
 	LeftOut struct {
 		Product func(childComplexity int) int
 		Reason  func(childComplexity int) int
+	}
+
+	Level struct {
+		Code         func(childComplexity int) int
+		Description  func(childComplexity int, languages []string) int
+		ExtraPercent func(childComplexity int) int
+		From         func(childComplexity int) int
+		Name         func(childComplexity int, languages []string) int
+		Picture      func(childComplexity int) int
+	}
+
+	LevelTerms struct {
+		ExtraPercent func(childComplexity int) int
+		From         func(childComplexity int) int
 	}
 
 	LimitReachedError struct {
@@ -389,30 +490,41 @@ type ComplexityRoot struct {
 	}
 
 	Mutation struct {
-		AdjustWallet      func(childComplexity int, input model.AdjustWalletInput) int
-		ArchiveBundle     func(childComplexity int, input model.ArchiveOfferInput) int
-		ArchiveCoupon     func(childComplexity int, input model.ArchiveOfferInput) int
-		ArchiveFlashSale  func(childComplexity int, input model.ArchiveOfferInput) int
-		ArchiveProduct    func(childComplexity int, input model.ArchiveProductInput) int
-		ArchiveTierPlan   func(childComplexity int, input model.ArchiveOfferInput) int
-		ArchiveTrialOffer func(childComplexity int, input model.ArchiveOfferInput) int
-		ChangeOffers      func(childComplexity int, input model.ChangeOffersInput) int
-		Checkout          func(childComplexity int, input model.CheckoutInput) int
-		CreateBundle      func(childComplexity int, input model.CreateBundleInput) int
-		CreateCoupon      func(childComplexity int, input model.CreateCouponInput) int
-		CreateFlashSale   func(childComplexity int, input model.CreateFlashSaleInput) int
-		CreateProduct     func(childComplexity int, input model.CreateProductInput) int
-		CreateTierPlan    func(childComplexity int, input model.CreateTierPlanInput) int
-		CreateTrialOffer  func(childComplexity int, input model.CreateTrialOfferInput) int
-		EndFlashSale      func(childComplexity int, input model.EndFlashSaleInput) int
-		TopUpWallet       func(childComplexity int, input model.TopUpWalletInput) int
-		UpdateBundle      func(childComplexity int, input model.UpdateBundleInput) int
-		UpdateCoupon      func(childComplexity int, input model.UpdateCouponInput) int
-		UpdateFlashSale   func(childComplexity int, input model.UpdateFlashSaleInput) int
-		UpdateProduct     func(childComplexity int, input model.UpdateProductInput) int
-		UpdateTierPlan    func(childComplexity int, input model.UpdateTierPlanInput) int
-		UpdateTrialOffer  func(childComplexity int, input model.UpdateTrialOfferInput) int
-		UseEntitlement    func(childComplexity int, input model.UseEntitlementInput) int
+		AdjustWallet         func(childComplexity int, input model.AdjustWalletInput) int
+		ArchiveBundle        func(childComplexity int, input model.ArchiveOfferInput) int
+		ArchiveCoupon        func(childComplexity int, input model.ArchiveOfferInput) int
+		ArchiveFlashSale     func(childComplexity int, input model.ArchiveOfferInput) int
+		ArchiveProduct       func(childComplexity int, input model.ArchiveProductInput) int
+		ArchiveRewardRule    func(childComplexity int, input model.ArchiveRewardRuleInput) int
+		ArchiveTierPlan      func(childComplexity int, input model.ArchiveOfferInput) int
+		ArchiveTrialOffer    func(childComplexity int, input model.ArchiveOfferInput) int
+		ChangeOffers         func(childComplexity int, input model.ChangeOffersInput) int
+		Checkout             func(childComplexity int, input model.CheckoutInput) int
+		CreateBundle         func(childComplexity int, input model.CreateBundleInput) int
+		CreateCoupon         func(childComplexity int, input model.CreateCouponInput) int
+		CreateFlashSale      func(childComplexity int, input model.CreateFlashSaleInput) int
+		CreateProduct        func(childComplexity int, input model.CreateProductInput) int
+		CreateRewardRule     func(childComplexity int, input model.RewardRuleInput) int
+		CreateTierPlan       func(childComplexity int, input model.CreateTierPlanInput) int
+		CreateTrialOffer     func(childComplexity int, input model.CreateTrialOfferInput) int
+		EndFlashSale         func(childComplexity int, input model.EndFlashSaleInput) int
+		RedeemPerk           func(childComplexity int, input model.RedeemPerkInput) int
+		RefundPurchase       func(childComplexity int, input model.RefundPurchaseInput) int
+		TopUpWallet          func(childComplexity int, input model.TopUpWalletInput) int
+		UpdateBundle         func(childComplexity int, input model.UpdateBundleInput) int
+		UpdateCoupon         func(childComplexity int, input model.UpdateCouponInput) int
+		UpdateFlashSale      func(childComplexity int, input model.UpdateFlashSaleInput) int
+		UpdateProduct        func(childComplexity int, input model.UpdateProductInput) int
+		UpdateRewardRule     func(childComplexity int, input model.UpdateRewardRuleInput) int
+		UpdateRewardSettings func(childComplexity int, input model.UpdateRewardSettingsInput) int
+		UpdateTierPlan       func(childComplexity int, input model.UpdateTierPlanInput) int
+		UpdateTrialOffer     func(childComplexity int, input model.UpdateTrialOfferInput) int
+		UseEntitlement       func(childComplexity int, input model.UseEntitlementInput) int
+	}
+
+	NextLevel struct {
+		Level   func(childComplexity int) int
+		Missing func(childComplexity int) int
 	}
 
 	NotAvailableError struct {
@@ -470,6 +582,46 @@ type ComplexityRoot struct {
 		HasNextPage     func(childComplexity int) int
 		HasPreviousPage func(childComplexity int) int
 		StartCursor     func(childComplexity int) int
+	}
+
+	Perk struct {
+		Code        func(childComplexity int) int
+		Cost        func(childComplexity int) int
+		Description func(childComplexity int, languages []string) int
+		Freezes     func(childComplexity int) int
+		ID          func(childComplexity int) int
+		Name        func(childComplexity int, languages []string) int
+		Picture     func(childComplexity int) int
+	}
+
+	PerkTerms struct {
+		Cost    func(childComplexity int) int
+		Freezes func(childComplexity int) int
+	}
+
+	PointsAward struct {
+		Code    func(childComplexity int) int
+		Name    func(childComplexity int, languages []string) int
+		Points  func(childComplexity int) int
+		Version func(childComplexity int) int
+	}
+
+	PointsStep struct {
+		From func(childComplexity int) int
+		Rate func(childComplexity int) int
+	}
+
+	PointsTerms struct {
+		Currency      func(childComplexity int) int
+		ExpireDays    func(childComplexity int) int
+		ExtraPercent  func(childComplexity int) int
+		FirstPurchase func(childComplexity int) int
+		PerDay        func(childComplexity int) int
+		PerShopper    func(childComplexity int) int
+		Points        func(childComplexity int) int
+		Rates         func(childComplexity int) int
+		Scope         func(childComplexity int) int
+		Steps         func(childComplexity int) int
 	}
 
 	Price struct {
@@ -550,7 +702,10 @@ type ComplexityRoot struct {
 		Lines        func(childComplexity int) int
 		Ordinal      func(childComplexity int) int
 		PointsEarned func(childComplexity int) int
+		Refund       func(childComplexity int) int
+		Rewards      func(childComplexity int) int
 		Savings      func(childComplexity int) int
+		Status       func(childComplexity int) int
 		Subtotal     func(childComplexity int) int
 		Total        func(childComplexity int) int
 	}
@@ -583,27 +738,64 @@ type ComplexityRoot struct {
 
 	PurchaseRewards struct {
 		Badges        func(childComplexity int) int
+		Days          func(childComplexity int) int
+		Level         func(childComplexity int) int
+		NewDay        func(childComplexity int) int
+		NextLevel     func(childComplexity int) int
 		PointsBalance func(childComplexity int) int
 		PointsEarned  func(childComplexity int) int
+		PointsSpent   func(childComplexity int) int
+		Quests        func(childComplexity int) int
+		Weeks         func(childComplexity int) int
+		Why           func(childComplexity int) int
 	}
 
 	Query struct {
-		AuditEntries   func(childComplexity int, first *int, after *string, last *int, before *string, filter *model.AuditFilter) int
-		Bundle         func(childComplexity int, id *string, slug *string) int
-		Bundles        func(childComplexity int, first *int, after *string, last *int, before *string, filter *model.OfferFilter) int
-		Coupons        func(childComplexity int, first *int, after *string, last *int, before *string, filter *model.OfferFilter) int
-		FlashSale      func(childComplexity int, id string) int
-		FlashSales     func(childComplexity int, first *int, after *string, last *int, before *string, status []model.FlashSaleStatus) int
-		Node           func(childComplexity int, id string) int
-		Nodes          func(childComplexity int, ids []string) int
-		OfferConflicts func(childComplexity int, currency money.Code, from *time.Time, until *time.Time) int
-		Product        func(childComplexity int, id *string, slug *string) int
-		Products       func(childComplexity int, first *int, after *string, last *int, before *string, filter *model.ProductFilter, orderBy model.ProductOrder) int
-		Quote          func(childComplexity int, input model.QuoteInput, at *time.Time, as *string) int
-		ServerTime     func(childComplexity int) int
-		TierPlans      func(childComplexity int, first *int, after *string, last *int, before *string, filter *model.OfferFilter) int
-		TrialOffers    func(childComplexity int, first *int, after *string, last *int, before *string, filter *model.OfferFilter) int
-		Viewer         func(childComplexity int) int
+		AuditEntries      func(childComplexity int, first *int, after *string, last *int, before *string, filter *model.AuditFilter) int
+		Badges            func(childComplexity int) int
+		Bundle            func(childComplexity int, id *string, slug *string) int
+		Bundles           func(childComplexity int, first *int, after *string, last *int, before *string, filter *model.OfferFilter) int
+		Coupons           func(childComplexity int, first *int, after *string, last *int, before *string, filter *model.OfferFilter) int
+		FlashSale         func(childComplexity int, id string) int
+		FlashSales        func(childComplexity int, first *int, after *string, last *int, before *string, status []model.FlashSaleStatus) int
+		Leaderboard       func(childComplexity int, code string) int
+		Leaderboards      func(childComplexity int) int
+		Levels            func(childComplexity int) int
+		Node              func(childComplexity int, id string) int
+		Nodes             func(childComplexity int, ids []string) int
+		OfferConflicts    func(childComplexity int, currency money.Code, from *time.Time, until *time.Time) int
+		Perks             func(childComplexity int) int
+		Product           func(childComplexity int, id *string, slug *string) int
+		Products          func(childComplexity int, first *int, after *string, last *int, before *string, filter *model.ProductFilter, orderBy model.ProductOrder) int
+		Quote             func(childComplexity int, input model.QuoteInput, at *time.Time, as *string) int
+		RewardRule        func(childComplexity int, id *string, code *string) int
+		RewardRulePreview func(childComplexity int, input model.RewardRuleInput) int
+		RewardRules       func(childComplexity int, first *int, after *string, last *int, before *string, filter *model.RewardRuleFilter) int
+		ServerTime        func(childComplexity int) int
+		TierPlans         func(childComplexity int, first *int, after *string, last *int, before *string, filter *model.OfferFilter) int
+		TrialOffers       func(childComplexity int, first *int, after *string, last *int, before *string, filter *model.OfferFilter) int
+		Viewer            func(childComplexity int) int
+	}
+
+	Quest struct {
+		Code        func(childComplexity int) int
+		Description func(childComplexity int, languages []string) int
+		EndsAt      func(childComplexity int) int
+		Name        func(childComplexity int, languages []string) int
+		Picture     func(childComplexity int) int
+		Points      func(childComplexity int) int
+		StartsAt    func(childComplexity int) int
+	}
+
+	QuestStatus struct {
+		CompletedAt func(childComplexity int) int
+		Goals       func(childComplexity int) int
+		Quest       func(childComplexity int) int
+	}
+
+	QuestTerms struct {
+		Goals  func(childComplexity int) int
+		Points func(childComplexity int) int
 	}
 
 	Quote struct {
@@ -659,14 +851,159 @@ type ComplexityRoot struct {
 		Weekdays func(childComplexity int) int
 	}
 
+	RedeemPerkPayload struct {
+		Errors   func(childComplexity int) int
+		Event    func(childComplexity int) int
+		Replayed func(childComplexity int) int
+	}
+
+	Refund struct {
+		CreatedAt      func(childComplexity int) int
+		ID             func(childComplexity int) int
+		PointsReturned func(childComplexity int) int
+		PointsTaken    func(childComplexity int) int
+		Purchase       func(childComplexity int) int
+		Reason         func(childComplexity int) int
+		Total          func(childComplexity int) int
+	}
+
+	RefundPurchasePayload struct {
+		Errors   func(childComplexity int) int
+		Refund   func(childComplexity int) int
+		Replayed func(childComplexity int) int
+	}
+
+	RewardEvent struct {
+		Badges        func(childComplexity int) int
+		CreatedAt     func(childComplexity int) int
+		Days          func(childComplexity int) int
+		ID            func(childComplexity int) int
+		Kind          func(childComplexity int) int
+		Level         func(childComplexity int) int
+		Perk          func(childComplexity int) int
+		PointsBalance func(childComplexity int) int
+		PointsGained  func(childComplexity int) int
+		PointsTaken   func(childComplexity int) int
+		PurchaseID    func(childComplexity int) int
+		Quests        func(childComplexity int) int
+		Seq           func(childComplexity int) int
+		Weeks         func(childComplexity int) int
+		Why           func(childComplexity int) int
+	}
+
+	RewardEventConnection struct {
+		Edges      func(childComplexity int) int
+		Nodes      func(childComplexity int) int
+		PageInfo   func(childComplexity int) int
+		TotalCount func(childComplexity int) int
+	}
+
+	RewardEventEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
+	}
+
+	RewardGoal struct {
+		Currency func(childComplexity int) int
+		Measure  func(childComplexity int) int
+		Scope    func(childComplexity int) int
+		Target   func(childComplexity int) int
+	}
+
 	RewardPreview struct {
-		Badges func(childComplexity int) int
-		Points func(childComplexity int) int
+		Badges     func(childComplexity int) int
+		Days       func(childComplexity int) int
+		Level      func(childComplexity int) int
+		NextLevel  func(childComplexity int) int
+		Points     func(childComplexity int) int
+		Quests     func(childComplexity int) int
+		Redeemable func(childComplexity int) int
+		Weeks      func(childComplexity int) int
+		Why        func(childComplexity int) int
+	}
+
+	RewardRate struct {
+		Currency func(childComplexity int) int
+		Rate     func(childComplexity int) int
+	}
+
+	RewardRule struct {
+		Badge       func(childComplexity int) int
+		Code        func(childComplexity int) int
+		CreatedAt   func(childComplexity int) int
+		Description func(childComplexity int, languages []string) int
+		Discount    func(childComplexity int) int
+		EndsAt      func(childComplexity int) int
+		ID          func(childComplexity int) int
+		Kind        func(childComplexity int) int
+		Languages   func(childComplexity int) int
+		Leaderboard func(childComplexity int) int
+		Level       func(childComplexity int) int
+		Name        func(childComplexity int, languages []string) int
+		Perk        func(childComplexity int) int
+		Picture     func(childComplexity int) int
+		Points      func(childComplexity int) int
+		Quest       func(childComplexity int) int
+		StartsAt    func(childComplexity int) int
+		Status      func(childComplexity int) int
+		Streak      func(childComplexity int) int
+		UpdatedAt   func(childComplexity int) int
+		Version     func(childComplexity int) int
+	}
+
+	RewardRuleConnection struct {
+		Edges      func(childComplexity int) int
+		Nodes      func(childComplexity int) int
+		PageInfo   func(childComplexity int) int
+		TotalCount func(childComplexity int) int
+	}
+
+	RewardRuleEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
+	}
+
+	RewardRulePayload struct {
+		Errors func(childComplexity int) int
+		Rule   func(childComplexity int) int
+	}
+
+	RewardRulePreview struct {
+		Considered func(childComplexity int) int
+		Points     func(childComplexity int) int
+		Purchases  func(childComplexity int) int
+		Shoppers   func(childComplexity int) int
+	}
+
+	RewardRulePreviewPayload struct {
+		Errors  func(childComplexity int) int
+		Preview func(childComplexity int) int
+	}
+
+	RewardScope struct {
+		Categories func(childComplexity int) int
+		Creators   func(childComplexity int) int
+		Products   func(childComplexity int) int
+		Tags       func(childComplexity int) int
 	}
 
 	Rewards struct {
-		Badges func(childComplexity int) int
-		Points func(childComplexity int) int
+		Activity         func(childComplexity int, first *int, after *string, last *int, before *string) int
+		BadgeProgress    func(childComplexity int) int
+		Badges           func(childComplexity int) int
+		Days             func(childComplexity int) int
+		DisplayName      func(childComplexity int) int
+		Enabled          func(childComplexity int) int
+		Expiring         func(childComplexity int) int
+		Level            func(childComplexity int) int
+		LifetimePoints   func(childComplexity int) int
+		NextLevel        func(childComplexity int) int
+		Points           func(childComplexity int) int
+		PointsDebt       func(childComplexity int) int
+		Quests           func(childComplexity int) int
+		SecretBadgesLeft func(childComplexity int) int
+		TimeZone         func(childComplexity int) int
+		Weeks            func(childComplexity int) int
 	}
 
 	SaleWindow struct {
@@ -693,8 +1030,23 @@ type ComplexityRoot struct {
 		Remaining func(childComplexity int) int
 	}
 
+	StreakStatus struct {
+		Best    func(childComplexity int) int
+		Count   func(childComplexity int) int
+		Freezes func(childComplexity int) int
+		Until   func(childComplexity int) int
+	}
+
+	StreakTerms struct {
+		FreezeEvery func(childComplexity int) int
+		Grace       func(childComplexity int) int
+		MaxFreezes  func(childComplexity int) int
+		Period      func(childComplexity int) int
+	}
+
 	Subscription struct {
-		FlashSale func(childComplexity int, id string) int
+		FlashSale      func(childComplexity int, id string) int
+		RewardActivity func(childComplexity int) int
 	}
 
 	Tier struct {
@@ -817,6 +1169,11 @@ type ComplexityRoot struct {
 		Product func(childComplexity int) int
 	}
 
+	UpdateRewardSettingsPayload struct {
+		Errors  func(childComplexity int) int
+		Rewards func(childComplexity int) int
+	}
+
 	UpdateTierPlanPayload struct {
 		Errors   func(childComplexity int) int
 		TierPlan func(childComplexity int) int
@@ -879,6 +1236,15 @@ type FlashSaleResolver interface {
 
 	Sold(ctx context.Context, obj *model.FlashSale) (int, error)
 }
+type LeaderboardResolver interface {
+	Standing(ctx context.Context, obj *model.Leaderboard, ago int) (model.LeaderboardStanding, error)
+}
+type LeaderboardStandingResolver interface {
+	Count(ctx context.Context, obj *model.LeaderboardStanding) (int, error)
+	Places(ctx context.Context, obj *model.LeaderboardStanding, first *int, after *string) (model.LeaderboardPlaceConnection, error)
+	Me(ctx context.Context, obj *model.LeaderboardStanding) (*model.LeaderboardPlace, error)
+	AroundMe(ctx context.Context, obj *model.LeaderboardStanding) ([]model.LeaderboardPlace, error)
+}
 type LeftOutResolver interface {
 	Product(ctx context.Context, obj *model.LeftOut) (*model.Product, error)
 }
@@ -887,6 +1253,7 @@ type MutationResolver interface {
 	UpdateProduct(ctx context.Context, input model.UpdateProductInput) (model.UpdateProductPayload, error)
 	ArchiveProduct(ctx context.Context, input model.ArchiveProductInput) (model.ArchiveProductPayload, error)
 	Checkout(ctx context.Context, input model.CheckoutInput) (model.CheckoutPayload, error)
+	RefundPurchase(ctx context.Context, input model.RefundPurchaseInput) (model.RefundPurchasePayload, error)
 	UseEntitlement(ctx context.Context, input model.UseEntitlementInput) (model.UseEntitlementPayload, error)
 	CreateBundle(ctx context.Context, input model.CreateBundleInput) (model.CreateBundlePayload, error)
 	UpdateBundle(ctx context.Context, input model.UpdateBundleInput) (model.UpdateBundlePayload, error)
@@ -905,6 +1272,11 @@ type MutationResolver interface {
 	UpdateCoupon(ctx context.Context, input model.UpdateCouponInput) (model.UpdateCouponPayload, error)
 	ArchiveCoupon(ctx context.Context, input model.ArchiveOfferInput) (model.ArchiveCouponPayload, error)
 	ChangeOffers(ctx context.Context, input model.ChangeOffersInput) (model.ChangeOffersPayload, error)
+	CreateRewardRule(ctx context.Context, input model.RewardRuleInput) (model.RewardRulePayload, error)
+	UpdateRewardRule(ctx context.Context, input model.UpdateRewardRuleInput) (model.RewardRulePayload, error)
+	ArchiveRewardRule(ctx context.Context, input model.ArchiveRewardRuleInput) (model.RewardRulePayload, error)
+	UpdateRewardSettings(ctx context.Context, input model.UpdateRewardSettingsInput) (model.UpdateRewardSettingsPayload, error)
+	RedeemPerk(ctx context.Context, input model.RedeemPerkInput) (model.RedeemPerkPayload, error)
 	TopUpWallet(ctx context.Context, input model.TopUpWalletInput) (model.TopUpWalletPayload, error)
 	AdjustWallet(ctx context.Context, input model.AdjustWalletInput) (model.AdjustWalletPayload, error)
 }
@@ -926,6 +1298,10 @@ type ProductResolver interface {
 	TrialOffers(ctx context.Context, obj *model.Product) ([]model.TrialOffer, error)
 	TierPlan(ctx context.Context, obj *model.Product) (*model.TierPlan, error)
 	PriceHistory(ctx context.Context, obj *model.Product, currency money.Code, first int) ([]model.PriceStep, error)
+}
+type PurchaseResolver interface {
+	PointsEarned(ctx context.Context, obj *model.Purchase) (*model.Money, error)
+	Rewards(ctx context.Context, obj *model.Purchase) (*model.PurchaseRewards, error)
 }
 type PurchaseLineResolver interface {
 	Product(ctx context.Context, obj *model.PurchaseLine) (*model.Product, error)
@@ -950,6 +1326,17 @@ type QueryResolver interface {
 	TierPlans(ctx context.Context, first *int, after *string, last *int, before *string, filter *model.OfferFilter) (model.TierPlanConnection, error)
 	Coupons(ctx context.Context, first *int, after *string, last *int, before *string, filter *model.OfferFilter) (model.CouponConnection, error)
 	OfferConflicts(ctx context.Context, currency money.Code, from *time.Time, until *time.Time) ([]model.OfferConflict, error)
+	RewardRules(ctx context.Context, first *int, after *string, last *int, before *string, filter *model.RewardRuleFilter) (model.RewardRuleConnection, error)
+	RewardRule(ctx context.Context, id *string, code *string) (*model.RewardRule, error)
+	RewardRulePreview(ctx context.Context, input model.RewardRuleInput) (model.RewardRulePreviewPayload, error)
+	Leaderboards(ctx context.Context) ([]model.Leaderboard, error)
+	Leaderboard(ctx context.Context, code string) (*model.Leaderboard, error)
+	Badges(ctx context.Context) ([]model.Badge, error)
+	Levels(ctx context.Context) ([]model.Level, error)
+	Perks(ctx context.Context) ([]model.Perk, error)
+}
+type RewardEventResolver interface {
+	PointsGained(ctx context.Context, obj *model.RewardEvent) (model.Money, error)
 }
 type ShopperResolver interface {
 	Purchases(ctx context.Context, obj *model.Shopper, first *int, after *string, last *int, before *string) (model.PurchaseConnection, error)
@@ -960,6 +1347,7 @@ type ShopperResolver interface {
 }
 type SubscriptionResolver interface {
 	FlashSale(ctx context.Context, id string) (<-chan model.FlashSale, error)
+	RewardActivity(ctx context.Context) (<-chan model.RewardEvent, error)
 }
 type TierPlanResolver interface {
 	Product(ctx context.Context, obj *model.TierPlan) (model.Product, error)
@@ -1048,6 +1436,31 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.AlreadyOwnedError.Product(childComplexity), true
+
+	case "AlreadyRefundedError.code":
+		if e.ComplexityRoot.AlreadyRefundedError.Code == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AlreadyRefundedError.Code(childComplexity), true
+	case "AlreadyRefundedError.message":
+		if e.ComplexityRoot.AlreadyRefundedError.Message == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AlreadyRefundedError.Message(childComplexity), true
+	case "AlreadyRefundedError.path":
+		if e.ComplexityRoot.AlreadyRefundedError.Path == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AlreadyRefundedError.Path(childComplexity), true
+	case "AlreadyRefundedError.refund":
+		if e.ComplexityRoot.AlreadyRefundedError.Refund == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AlreadyRefundedError.Refund(childComplexity), true
 
 	case "ArchiveBundlePayload.bundle":
 		if e.ComplexityRoot.ArchiveBundlePayload.Bundle == nil {
@@ -1219,13 +1632,35 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			break
 		}
 
-		return e.ComplexityRoot.Badge.Description(childComplexity), true
+		args, err := ec.field_Badge_description_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Badge.Description(childComplexity, args["languages"].([]string)), true
 	case "Badge.name":
 		if e.ComplexityRoot.Badge.Name == nil {
 			break
 		}
 
-		return e.ComplexityRoot.Badge.Name(childComplexity), true
+		args, err := ec.field_Badge_name_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Badge.Name(childComplexity, args["languages"].([]string)), true
+	case "Badge.picture":
+		if e.ComplexityRoot.Badge.Picture == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Badge.Picture(childComplexity), true
+	case "Badge.secret":
+		if e.ComplexityRoot.Badge.Secret == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Badge.Secret(childComplexity), true
 
 	case "BadgeAward.awardedAt":
 		if e.ComplexityRoot.BadgeAward.AwardedAt == nil {
@@ -1245,6 +1680,32 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.BadgeAward.PurchaseID(childComplexity), true
+
+	case "BadgeProgress.badge":
+		if e.ComplexityRoot.BadgeProgress.Badge == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BadgeProgress.Badge(childComplexity), true
+	case "BadgeProgress.goals":
+		if e.ComplexityRoot.BadgeProgress.Goals == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BadgeProgress.Goals(childComplexity), true
+
+	case "BadgeTerms.goals":
+		if e.ComplexityRoot.BadgeTerms.Goals == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BadgeTerms.Goals(childComplexity), true
+	case "BadgeTerms.secret":
+		if e.ComplexityRoot.BadgeTerms.Secret == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BadgeTerms.Secret(childComplexity), true
 
 	case "Bundle.choose":
 		if e.ComplexityRoot.Bundle.Choose == nil {
@@ -1774,6 +2235,25 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.CreateTrialOfferPayload.TrialOffer(childComplexity), true
 
+	case "DiscountTerms.least":
+		if e.ComplexityRoot.DiscountTerms.Least == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DiscountTerms.Least(childComplexity), true
+	case "DiscountTerms.mostPercent":
+		if e.ComplexityRoot.DiscountTerms.MostPercent == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DiscountTerms.MostPercent(childComplexity), true
+	case "DiscountTerms.worth":
+		if e.ComplexityRoot.DiscountTerms.Worth == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DiscountTerms.Worth(childComplexity), true
+
 	case "EndFlashSalePayload.errors":
 		if e.ComplexityRoot.EndFlashSalePayload.Errors == nil {
 			break
@@ -1885,6 +2365,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.EntitlementEdge.Node(childComplexity), true
+
+	case "ExpiringPoints.at":
+		if e.ComplexityRoot.ExpiringPoints.At == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ExpiringPoints.At(childComplexity), true
+	case "ExpiringPoints.points":
+		if e.ComplexityRoot.ExpiringPoints.Points == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ExpiringPoints.Points(childComplexity), true
 
 	case "FlashSale.createdAt":
 		if e.ComplexityRoot.FlashSale.CreatedAt == nil {
@@ -2080,6 +2573,37 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.GeneralError.Path(childComplexity), true
 
+	case "GoalProgress.currency":
+		if e.ComplexityRoot.GoalProgress.Currency == nil {
+			break
+		}
+
+		return e.ComplexityRoot.GoalProgress.Currency(childComplexity), true
+	case "GoalProgress.measure":
+		if e.ComplexityRoot.GoalProgress.Measure == nil {
+			break
+		}
+
+		return e.ComplexityRoot.GoalProgress.Measure(childComplexity), true
+	case "GoalProgress.reached":
+		if e.ComplexityRoot.GoalProgress.Reached == nil {
+			break
+		}
+
+		return e.ComplexityRoot.GoalProgress.Reached(childComplexity), true
+	case "GoalProgress.scope":
+		if e.ComplexityRoot.GoalProgress.Scope == nil {
+			break
+		}
+
+		return e.ComplexityRoot.GoalProgress.Scope(childComplexity), true
+	case "GoalProgress.target":
+		if e.ComplexityRoot.GoalProgress.Target == nil {
+			break
+		}
+
+		return e.ComplexityRoot.GoalProgress.Target(childComplexity), true
+
 	case "IdempotencyKeyReusedError.code":
 		if e.ComplexityRoot.IdempotencyKeyReusedError.Code == nil {
 			break
@@ -2155,6 +2679,194 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.InvalidInputError.Path(childComplexity), true
 
+	case "Leaderboard.code":
+		if e.ComplexityRoot.Leaderboard.Code == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Leaderboard.Code(childComplexity), true
+	case "Leaderboard.currency":
+		if e.ComplexityRoot.Leaderboard.Currency == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Leaderboard.Currency(childComplexity), true
+	case "Leaderboard.description":
+		if e.ComplexityRoot.Leaderboard.Description == nil {
+			break
+		}
+
+		args, err := ec.field_Leaderboard_description_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Leaderboard.Description(childComplexity, args["languages"].([]string)), true
+	case "Leaderboard.measure":
+		if e.ComplexityRoot.Leaderboard.Measure == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Leaderboard.Measure(childComplexity), true
+	case "Leaderboard.name":
+		if e.ComplexityRoot.Leaderboard.Name == nil {
+			break
+		}
+
+		args, err := ec.field_Leaderboard_name_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Leaderboard.Name(childComplexity, args["languages"].([]string)), true
+	case "Leaderboard.period":
+		if e.ComplexityRoot.Leaderboard.Period == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Leaderboard.Period(childComplexity), true
+	case "Leaderboard.scope":
+		if e.ComplexityRoot.Leaderboard.Scope == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Leaderboard.Scope(childComplexity), true
+	case "Leaderboard.standing":
+		if e.ComplexityRoot.Leaderboard.Standing == nil {
+			break
+		}
+
+		args, err := ec.field_Leaderboard_standing_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Leaderboard.Standing(childComplexity, args["ago"].(int)), true
+
+	case "LeaderboardPlace.displayName":
+		if e.ComplexityRoot.LeaderboardPlace.DisplayName == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LeaderboardPlace.DisplayName(childComplexity), true
+	case "LeaderboardPlace.isMe":
+		if e.ComplexityRoot.LeaderboardPlace.IsMe == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LeaderboardPlace.IsMe(childComplexity), true
+	case "LeaderboardPlace.rank":
+		if e.ComplexityRoot.LeaderboardPlace.Rank == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LeaderboardPlace.Rank(childComplexity), true
+	case "LeaderboardPlace.score":
+		if e.ComplexityRoot.LeaderboardPlace.Score == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LeaderboardPlace.Score(childComplexity), true
+
+	case "LeaderboardPlaceConnection.edges":
+		if e.ComplexityRoot.LeaderboardPlaceConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LeaderboardPlaceConnection.Edges(childComplexity), true
+	case "LeaderboardPlaceConnection.nodes":
+		if e.ComplexityRoot.LeaderboardPlaceConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LeaderboardPlaceConnection.Nodes(childComplexity), true
+	case "LeaderboardPlaceConnection.pageInfo":
+		if e.ComplexityRoot.LeaderboardPlaceConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LeaderboardPlaceConnection.PageInfo(childComplexity), true
+
+	case "LeaderboardPlaceEdge.cursor":
+		if e.ComplexityRoot.LeaderboardPlaceEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LeaderboardPlaceEdge.Cursor(childComplexity), true
+	case "LeaderboardPlaceEdge.node":
+		if e.ComplexityRoot.LeaderboardPlaceEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LeaderboardPlaceEdge.Node(childComplexity), true
+
+	case "LeaderboardStanding.aroundMe":
+		if e.ComplexityRoot.LeaderboardStanding.AroundMe == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LeaderboardStanding.AroundMe(childComplexity), true
+	case "LeaderboardStanding.count":
+		if e.ComplexityRoot.LeaderboardStanding.Count == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LeaderboardStanding.Count(childComplexity), true
+	case "LeaderboardStanding.endsAt":
+		if e.ComplexityRoot.LeaderboardStanding.EndsAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LeaderboardStanding.EndsAt(childComplexity), true
+	case "LeaderboardStanding.me":
+		if e.ComplexityRoot.LeaderboardStanding.Me == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LeaderboardStanding.Me(childComplexity), true
+	case "LeaderboardStanding.places":
+		if e.ComplexityRoot.LeaderboardStanding.Places == nil {
+			break
+		}
+
+		args, err := ec.field_LeaderboardStanding_places_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.LeaderboardStanding.Places(childComplexity, args["first"].(*int), args["after"].(*string)), true
+	case "LeaderboardStanding.startsAt":
+		if e.ComplexityRoot.LeaderboardStanding.StartsAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LeaderboardStanding.StartsAt(childComplexity), true
+
+	case "LeaderboardTerms.currency":
+		if e.ComplexityRoot.LeaderboardTerms.Currency == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LeaderboardTerms.Currency(childComplexity), true
+	case "LeaderboardTerms.measure":
+		if e.ComplexityRoot.LeaderboardTerms.Measure == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LeaderboardTerms.Measure(childComplexity), true
+	case "LeaderboardTerms.period":
+		if e.ComplexityRoot.LeaderboardTerms.Period == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LeaderboardTerms.Period(childComplexity), true
+	case "LeaderboardTerms.scope":
+		if e.ComplexityRoot.LeaderboardTerms.Scope == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LeaderboardTerms.Scope(childComplexity), true
+
 	case "LeftOut.product":
 		if e.ComplexityRoot.LeftOut.Product == nil {
 			break
@@ -2167,6 +2879,66 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.LeftOut.Reason(childComplexity), true
+
+	case "Level.code":
+		if e.ComplexityRoot.Level.Code == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Level.Code(childComplexity), true
+	case "Level.description":
+		if e.ComplexityRoot.Level.Description == nil {
+			break
+		}
+
+		args, err := ec.field_Level_description_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Level.Description(childComplexity, args["languages"].([]string)), true
+	case "Level.extraPercent":
+		if e.ComplexityRoot.Level.ExtraPercent == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Level.ExtraPercent(childComplexity), true
+	case "Level.from":
+		if e.ComplexityRoot.Level.From == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Level.From(childComplexity), true
+	case "Level.name":
+		if e.ComplexityRoot.Level.Name == nil {
+			break
+		}
+
+		args, err := ec.field_Level_name_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Level.Name(childComplexity, args["languages"].([]string)), true
+	case "Level.picture":
+		if e.ComplexityRoot.Level.Picture == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Level.Picture(childComplexity), true
+
+	case "LevelTerms.extraPercent":
+		if e.ComplexityRoot.LevelTerms.ExtraPercent == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LevelTerms.ExtraPercent(childComplexity), true
+	case "LevelTerms.from":
+		if e.ComplexityRoot.LevelTerms.From == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LevelTerms.From(childComplexity), true
 
 	case "LimitReachedError.code":
 		if e.ComplexityRoot.LimitReachedError.Code == nil {
@@ -2298,6 +3070,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.ArchiveProduct(childComplexity, args["input"].(model.ArchiveProductInput)), true
+	case "Mutation.archiveRewardRule":
+		if e.ComplexityRoot.Mutation.ArchiveRewardRule == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_archiveRewardRule_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ArchiveRewardRule(childComplexity, args["input"].(model.ArchiveRewardRuleInput)), true
 	case "Mutation.archiveTierPlan":
 		if e.ComplexityRoot.Mutation.ArchiveTierPlan == nil {
 			break
@@ -2386,6 +3169,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.CreateProduct(childComplexity, args["input"].(model.CreateProductInput)), true
+	case "Mutation.createRewardRule":
+		if e.ComplexityRoot.Mutation.CreateRewardRule == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_createRewardRule_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.CreateRewardRule(childComplexity, args["input"].(model.RewardRuleInput)), true
 	case "Mutation.createTierPlan":
 		if e.ComplexityRoot.Mutation.CreateTierPlan == nil {
 			break
@@ -2419,6 +3213,28 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.EndFlashSale(childComplexity, args["input"].(model.EndFlashSaleInput)), true
+	case "Mutation.redeemPerk":
+		if e.ComplexityRoot.Mutation.RedeemPerk == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_redeemPerk_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.RedeemPerk(childComplexity, args["input"].(model.RedeemPerkInput)), true
+	case "Mutation.refundPurchase":
+		if e.ComplexityRoot.Mutation.RefundPurchase == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_refundPurchase_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.RefundPurchase(childComplexity, args["input"].(model.RefundPurchaseInput)), true
 	case "Mutation.topUpWallet":
 		if e.ComplexityRoot.Mutation.TopUpWallet == nil {
 			break
@@ -2474,6 +3290,28 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.UpdateProduct(childComplexity, args["input"].(model.UpdateProductInput)), true
+	case "Mutation.updateRewardRule":
+		if e.ComplexityRoot.Mutation.UpdateRewardRule == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_updateRewardRule_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.UpdateRewardRule(childComplexity, args["input"].(model.UpdateRewardRuleInput)), true
+	case "Mutation.updateRewardSettings":
+		if e.ComplexityRoot.Mutation.UpdateRewardSettings == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_updateRewardSettings_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.UpdateRewardSettings(childComplexity, args["input"].(model.UpdateRewardSettingsInput)), true
 	case "Mutation.updateTierPlan":
 		if e.ComplexityRoot.Mutation.UpdateTierPlan == nil {
 			break
@@ -2507,6 +3345,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.UseEntitlement(childComplexity, args["input"].(model.UseEntitlementInput)), true
+
+	case "NextLevel.level":
+		if e.ComplexityRoot.NextLevel.Level == nil {
+			break
+		}
+
+		return e.ComplexityRoot.NextLevel.Level(childComplexity), true
+	case "NextLevel.missing":
+		if e.ComplexityRoot.NextLevel.Missing == nil {
+			break
+		}
+
+		return e.ComplexityRoot.NextLevel.Missing(childComplexity), true
 
 	case "NotAvailableError.bundle":
 		if e.ComplexityRoot.NotAvailableError.Bundle == nil {
@@ -2718,6 +3569,176 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.PageInfo.StartCursor(childComplexity), true
+
+	case "Perk.code":
+		if e.ComplexityRoot.Perk.Code == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Perk.Code(childComplexity), true
+	case "Perk.cost":
+		if e.ComplexityRoot.Perk.Cost == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Perk.Cost(childComplexity), true
+	case "Perk.description":
+		if e.ComplexityRoot.Perk.Description == nil {
+			break
+		}
+
+		args, err := ec.field_Perk_description_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Perk.Description(childComplexity, args["languages"].([]string)), true
+	case "Perk.freezes":
+		if e.ComplexityRoot.Perk.Freezes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Perk.Freezes(childComplexity), true
+	case "Perk.id":
+		if e.ComplexityRoot.Perk.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Perk.ID(childComplexity), true
+	case "Perk.name":
+		if e.ComplexityRoot.Perk.Name == nil {
+			break
+		}
+
+		args, err := ec.field_Perk_name_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Perk.Name(childComplexity, args["languages"].([]string)), true
+	case "Perk.picture":
+		if e.ComplexityRoot.Perk.Picture == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Perk.Picture(childComplexity), true
+
+	case "PerkTerms.cost":
+		if e.ComplexityRoot.PerkTerms.Cost == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PerkTerms.Cost(childComplexity), true
+	case "PerkTerms.freezes":
+		if e.ComplexityRoot.PerkTerms.Freezes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PerkTerms.Freezes(childComplexity), true
+
+	case "PointsAward.code":
+		if e.ComplexityRoot.PointsAward.Code == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PointsAward.Code(childComplexity), true
+	case "PointsAward.name":
+		if e.ComplexityRoot.PointsAward.Name == nil {
+			break
+		}
+
+		args, err := ec.field_PointsAward_name_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.PointsAward.Name(childComplexity, args["languages"].([]string)), true
+	case "PointsAward.points":
+		if e.ComplexityRoot.PointsAward.Points == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PointsAward.Points(childComplexity), true
+	case "PointsAward.version":
+		if e.ComplexityRoot.PointsAward.Version == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PointsAward.Version(childComplexity), true
+
+	case "PointsStep.from":
+		if e.ComplexityRoot.PointsStep.From == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PointsStep.From(childComplexity), true
+	case "PointsStep.rate":
+		if e.ComplexityRoot.PointsStep.Rate == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PointsStep.Rate(childComplexity), true
+
+	case "PointsTerms.currency":
+		if e.ComplexityRoot.PointsTerms.Currency == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PointsTerms.Currency(childComplexity), true
+	case "PointsTerms.expireDays":
+		if e.ComplexityRoot.PointsTerms.ExpireDays == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PointsTerms.ExpireDays(childComplexity), true
+	case "PointsTerms.extraPercent":
+		if e.ComplexityRoot.PointsTerms.ExtraPercent == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PointsTerms.ExtraPercent(childComplexity), true
+	case "PointsTerms.firstPurchase":
+		if e.ComplexityRoot.PointsTerms.FirstPurchase == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PointsTerms.FirstPurchase(childComplexity), true
+	case "PointsTerms.perDay":
+		if e.ComplexityRoot.PointsTerms.PerDay == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PointsTerms.PerDay(childComplexity), true
+	case "PointsTerms.perShopper":
+		if e.ComplexityRoot.PointsTerms.PerShopper == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PointsTerms.PerShopper(childComplexity), true
+	case "PointsTerms.points":
+		if e.ComplexityRoot.PointsTerms.Points == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PointsTerms.Points(childComplexity), true
+	case "PointsTerms.rates":
+		if e.ComplexityRoot.PointsTerms.Rates == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PointsTerms.Rates(childComplexity), true
+	case "PointsTerms.scope":
+		if e.ComplexityRoot.PointsTerms.Scope == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PointsTerms.Scope(childComplexity), true
+	case "PointsTerms.steps":
+		if e.ComplexityRoot.PointsTerms.Steps == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PointsTerms.Steps(childComplexity), true
 
 	case "Price.adjustments":
 		if e.ComplexityRoot.Price.Adjustments == nil {
@@ -3087,12 +4108,30 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Purchase.PointsEarned(childComplexity), true
+	case "Purchase.refund":
+		if e.ComplexityRoot.Purchase.Refund == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Purchase.Refund(childComplexity), true
+	case "Purchase.rewards":
+		if e.ComplexityRoot.Purchase.Rewards == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Purchase.Rewards(childComplexity), true
 	case "Purchase.savings":
 		if e.ComplexityRoot.Purchase.Savings == nil {
 			break
 		}
 
 		return e.ComplexityRoot.Purchase.Savings(childComplexity), true
+	case "Purchase.status":
+		if e.ComplexityRoot.Purchase.Status == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Purchase.Status(childComplexity), true
 	case "Purchase.subtotal":
 		if e.ComplexityRoot.Purchase.Subtotal == nil {
 			break
@@ -3222,6 +4261,30 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.PurchaseRewards.Badges(childComplexity), true
+	case "PurchaseRewards.days":
+		if e.ComplexityRoot.PurchaseRewards.Days == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PurchaseRewards.Days(childComplexity), true
+	case "PurchaseRewards.level":
+		if e.ComplexityRoot.PurchaseRewards.Level == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PurchaseRewards.Level(childComplexity), true
+	case "PurchaseRewards.newDay":
+		if e.ComplexityRoot.PurchaseRewards.NewDay == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PurchaseRewards.NewDay(childComplexity), true
+	case "PurchaseRewards.nextLevel":
+		if e.ComplexityRoot.PurchaseRewards.NextLevel == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PurchaseRewards.NextLevel(childComplexity), true
 	case "PurchaseRewards.pointsBalance":
 		if e.ComplexityRoot.PurchaseRewards.PointsBalance == nil {
 			break
@@ -3234,6 +4297,30 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.PurchaseRewards.PointsEarned(childComplexity), true
+	case "PurchaseRewards.pointsSpent":
+		if e.ComplexityRoot.PurchaseRewards.PointsSpent == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PurchaseRewards.PointsSpent(childComplexity), true
+	case "PurchaseRewards.quests":
+		if e.ComplexityRoot.PurchaseRewards.Quests == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PurchaseRewards.Quests(childComplexity), true
+	case "PurchaseRewards.weeks":
+		if e.ComplexityRoot.PurchaseRewards.Weeks == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PurchaseRewards.Weeks(childComplexity), true
+	case "PurchaseRewards.why":
+		if e.ComplexityRoot.PurchaseRewards.Why == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PurchaseRewards.Why(childComplexity), true
 
 	case "Query.auditEntries":
 		if e.ComplexityRoot.Query.AuditEntries == nil {
@@ -3246,6 +4333,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.AuditEntries(childComplexity, args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string), args["filter"].(*model.AuditFilter)), true
+	case "Query.badges":
+		if e.ComplexityRoot.Query.Badges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Query.Badges(childComplexity), true
 	case "Query.bundle":
 		if e.ComplexityRoot.Query.Bundle == nil {
 			break
@@ -3302,6 +4395,29 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Query.FlashSales(childComplexity, args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string), args["status"].([]model.FlashSaleStatus)), true
 
+	case "Query.leaderboard":
+		if e.ComplexityRoot.Query.Leaderboard == nil {
+			break
+		}
+
+		args, err := ec.field_Query_leaderboard_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.Leaderboard(childComplexity, args["code"].(string)), true
+	case "Query.leaderboards":
+		if e.ComplexityRoot.Query.Leaderboards == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Query.Leaderboards(childComplexity), true
+	case "Query.levels":
+		if e.ComplexityRoot.Query.Levels == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Query.Levels(childComplexity), true
 	case "Query.node":
 		if e.ComplexityRoot.Query.Node == nil {
 			break
@@ -3335,6 +4451,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.OfferConflicts(childComplexity, args["currency"].(money.Code), args["from"].(*time.Time), args["until"].(*time.Time)), true
+	case "Query.perks":
+		if e.ComplexityRoot.Query.Perks == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Query.Perks(childComplexity), true
 	case "Query.product":
 		if e.ComplexityRoot.Query.Product == nil {
 			break
@@ -3368,6 +4490,39 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.Quote(childComplexity, args["input"].(model.QuoteInput), args["at"].(*time.Time), args["as"].(*string)), true
+	case "Query.rewardRule":
+		if e.ComplexityRoot.Query.RewardRule == nil {
+			break
+		}
+
+		args, err := ec.field_Query_rewardRule_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.RewardRule(childComplexity, args["id"].(*string), args["code"].(*string)), true
+	case "Query.rewardRulePreview":
+		if e.ComplexityRoot.Query.RewardRulePreview == nil {
+			break
+		}
+
+		args, err := ec.field_Query_rewardRulePreview_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.RewardRulePreview(childComplexity, args["input"].(model.RewardRuleInput)), true
+	case "Query.rewardRules":
+		if e.ComplexityRoot.Query.RewardRules == nil {
+			break
+		}
+
+		args, err := ec.field_Query_rewardRules_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.RewardRules(childComplexity, args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string), args["filter"].(*model.RewardRuleFilter)), true
 	case "Query.serverTime":
 		if e.ComplexityRoot.Query.ServerTime == nil {
 			break
@@ -3402,6 +4557,91 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.Viewer(childComplexity), true
+
+	case "Quest.code":
+		if e.ComplexityRoot.Quest.Code == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Quest.Code(childComplexity), true
+	case "Quest.description":
+		if e.ComplexityRoot.Quest.Description == nil {
+			break
+		}
+
+		args, err := ec.field_Quest_description_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Quest.Description(childComplexity, args["languages"].([]string)), true
+	case "Quest.endsAt":
+		if e.ComplexityRoot.Quest.EndsAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Quest.EndsAt(childComplexity), true
+	case "Quest.name":
+		if e.ComplexityRoot.Quest.Name == nil {
+			break
+		}
+
+		args, err := ec.field_Quest_name_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Quest.Name(childComplexity, args["languages"].([]string)), true
+	case "Quest.picture":
+		if e.ComplexityRoot.Quest.Picture == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Quest.Picture(childComplexity), true
+	case "Quest.points":
+		if e.ComplexityRoot.Quest.Points == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Quest.Points(childComplexity), true
+	case "Quest.startsAt":
+		if e.ComplexityRoot.Quest.StartsAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Quest.StartsAt(childComplexity), true
+
+	case "QuestStatus.completedAt":
+		if e.ComplexityRoot.QuestStatus.CompletedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.QuestStatus.CompletedAt(childComplexity), true
+	case "QuestStatus.goals":
+		if e.ComplexityRoot.QuestStatus.Goals == nil {
+			break
+		}
+
+		return e.ComplexityRoot.QuestStatus.Goals(childComplexity), true
+	case "QuestStatus.quest":
+		if e.ComplexityRoot.QuestStatus.Quest == nil {
+			break
+		}
+
+		return e.ComplexityRoot.QuestStatus.Quest(childComplexity), true
+
+	case "QuestTerms.goals":
+		if e.ComplexityRoot.QuestTerms.Goals == nil {
+			break
+		}
+
+		return e.ComplexityRoot.QuestTerms.Goals(childComplexity), true
+	case "QuestTerms.points":
+		if e.ComplexityRoot.QuestTerms.Points == nil {
+			break
+		}
+
+		return e.ComplexityRoot.QuestTerms.Points(childComplexity), true
 
 	case "Quote.balance":
 		if e.ComplexityRoot.Quote.Balance == nil {
@@ -3619,31 +4859,661 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Recurrence.Weekdays(childComplexity), true
 
+	case "RedeemPerkPayload.errors":
+		if e.ComplexityRoot.RedeemPerkPayload.Errors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RedeemPerkPayload.Errors(childComplexity), true
+	case "RedeemPerkPayload.event":
+		if e.ComplexityRoot.RedeemPerkPayload.Event == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RedeemPerkPayload.Event(childComplexity), true
+	case "RedeemPerkPayload.replayed":
+		if e.ComplexityRoot.RedeemPerkPayload.Replayed == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RedeemPerkPayload.Replayed(childComplexity), true
+
+	case "Refund.createdAt":
+		if e.ComplexityRoot.Refund.CreatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Refund.CreatedAt(childComplexity), true
+	case "Refund.id":
+		if e.ComplexityRoot.Refund.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Refund.ID(childComplexity), true
+	case "Refund.pointsReturned":
+		if e.ComplexityRoot.Refund.PointsReturned == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Refund.PointsReturned(childComplexity), true
+	case "Refund.pointsTaken":
+		if e.ComplexityRoot.Refund.PointsTaken == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Refund.PointsTaken(childComplexity), true
+	case "Refund.purchase":
+		if e.ComplexityRoot.Refund.Purchase == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Refund.Purchase(childComplexity), true
+	case "Refund.reason":
+		if e.ComplexityRoot.Refund.Reason == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Refund.Reason(childComplexity), true
+	case "Refund.total":
+		if e.ComplexityRoot.Refund.Total == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Refund.Total(childComplexity), true
+
+	case "RefundPurchasePayload.errors":
+		if e.ComplexityRoot.RefundPurchasePayload.Errors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RefundPurchasePayload.Errors(childComplexity), true
+	case "RefundPurchasePayload.refund":
+		if e.ComplexityRoot.RefundPurchasePayload.Refund == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RefundPurchasePayload.Refund(childComplexity), true
+	case "RefundPurchasePayload.replayed":
+		if e.ComplexityRoot.RefundPurchasePayload.Replayed == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RefundPurchasePayload.Replayed(childComplexity), true
+
+	case "RewardEvent.badges":
+		if e.ComplexityRoot.RewardEvent.Badges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardEvent.Badges(childComplexity), true
+	case "RewardEvent.createdAt":
+		if e.ComplexityRoot.RewardEvent.CreatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardEvent.CreatedAt(childComplexity), true
+	case "RewardEvent.days":
+		if e.ComplexityRoot.RewardEvent.Days == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardEvent.Days(childComplexity), true
+	case "RewardEvent.id":
+		if e.ComplexityRoot.RewardEvent.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardEvent.ID(childComplexity), true
+	case "RewardEvent.kind":
+		if e.ComplexityRoot.RewardEvent.Kind == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardEvent.Kind(childComplexity), true
+	case "RewardEvent.level":
+		if e.ComplexityRoot.RewardEvent.Level == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardEvent.Level(childComplexity), true
+	case "RewardEvent.perk":
+		if e.ComplexityRoot.RewardEvent.Perk == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardEvent.Perk(childComplexity), true
+	case "RewardEvent.pointsBalance":
+		if e.ComplexityRoot.RewardEvent.PointsBalance == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardEvent.PointsBalance(childComplexity), true
+	case "RewardEvent.pointsGained":
+		if e.ComplexityRoot.RewardEvent.PointsGained == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardEvent.PointsGained(childComplexity), true
+	case "RewardEvent.pointsTaken":
+		if e.ComplexityRoot.RewardEvent.PointsTaken == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardEvent.PointsTaken(childComplexity), true
+	case "RewardEvent.purchaseId":
+		if e.ComplexityRoot.RewardEvent.PurchaseID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardEvent.PurchaseID(childComplexity), true
+	case "RewardEvent.quests":
+		if e.ComplexityRoot.RewardEvent.Quests == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardEvent.Quests(childComplexity), true
+	case "RewardEvent.seq":
+		if e.ComplexityRoot.RewardEvent.Seq == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardEvent.Seq(childComplexity), true
+	case "RewardEvent.weeks":
+		if e.ComplexityRoot.RewardEvent.Weeks == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardEvent.Weeks(childComplexity), true
+	case "RewardEvent.why":
+		if e.ComplexityRoot.RewardEvent.Why == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardEvent.Why(childComplexity), true
+
+	case "RewardEventConnection.edges":
+		if e.ComplexityRoot.RewardEventConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardEventConnection.Edges(childComplexity), true
+	case "RewardEventConnection.nodes":
+		if e.ComplexityRoot.RewardEventConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardEventConnection.Nodes(childComplexity), true
+	case "RewardEventConnection.pageInfo":
+		if e.ComplexityRoot.RewardEventConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardEventConnection.PageInfo(childComplexity), true
+	case "RewardEventConnection.totalCount":
+		if e.ComplexityRoot.RewardEventConnection.TotalCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardEventConnection.TotalCount(childComplexity), true
+
+	case "RewardEventEdge.cursor":
+		if e.ComplexityRoot.RewardEventEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardEventEdge.Cursor(childComplexity), true
+	case "RewardEventEdge.node":
+		if e.ComplexityRoot.RewardEventEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardEventEdge.Node(childComplexity), true
+
+	case "RewardGoal.currency":
+		if e.ComplexityRoot.RewardGoal.Currency == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardGoal.Currency(childComplexity), true
+	case "RewardGoal.measure":
+		if e.ComplexityRoot.RewardGoal.Measure == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardGoal.Measure(childComplexity), true
+	case "RewardGoal.scope":
+		if e.ComplexityRoot.RewardGoal.Scope == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardGoal.Scope(childComplexity), true
+	case "RewardGoal.target":
+		if e.ComplexityRoot.RewardGoal.Target == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardGoal.Target(childComplexity), true
+
 	case "RewardPreview.badges":
 		if e.ComplexityRoot.RewardPreview.Badges == nil {
 			break
 		}
 
 		return e.ComplexityRoot.RewardPreview.Badges(childComplexity), true
+	case "RewardPreview.days":
+		if e.ComplexityRoot.RewardPreview.Days == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardPreview.Days(childComplexity), true
+	case "RewardPreview.level":
+		if e.ComplexityRoot.RewardPreview.Level == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardPreview.Level(childComplexity), true
+	case "RewardPreview.nextLevel":
+		if e.ComplexityRoot.RewardPreview.NextLevel == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardPreview.NextLevel(childComplexity), true
 	case "RewardPreview.points":
 		if e.ComplexityRoot.RewardPreview.Points == nil {
 			break
 		}
 
 		return e.ComplexityRoot.RewardPreview.Points(childComplexity), true
+	case "RewardPreview.quests":
+		if e.ComplexityRoot.RewardPreview.Quests == nil {
+			break
+		}
 
+		return e.ComplexityRoot.RewardPreview.Quests(childComplexity), true
+	case "RewardPreview.redeemable":
+		if e.ComplexityRoot.RewardPreview.Redeemable == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardPreview.Redeemable(childComplexity), true
+	case "RewardPreview.weeks":
+		if e.ComplexityRoot.RewardPreview.Weeks == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardPreview.Weeks(childComplexity), true
+	case "RewardPreview.why":
+		if e.ComplexityRoot.RewardPreview.Why == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardPreview.Why(childComplexity), true
+
+	case "RewardRate.currency":
+		if e.ComplexityRoot.RewardRate.Currency == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardRate.Currency(childComplexity), true
+	case "RewardRate.rate":
+		if e.ComplexityRoot.RewardRate.Rate == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardRate.Rate(childComplexity), true
+
+	case "RewardRule.badge":
+		if e.ComplexityRoot.RewardRule.Badge == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardRule.Badge(childComplexity), true
+	case "RewardRule.code":
+		if e.ComplexityRoot.RewardRule.Code == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardRule.Code(childComplexity), true
+	case "RewardRule.createdAt":
+		if e.ComplexityRoot.RewardRule.CreatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardRule.CreatedAt(childComplexity), true
+	case "RewardRule.description":
+		if e.ComplexityRoot.RewardRule.Description == nil {
+			break
+		}
+
+		args, err := ec.field_RewardRule_description_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.RewardRule.Description(childComplexity, args["languages"].([]string)), true
+	case "RewardRule.discount":
+		if e.ComplexityRoot.RewardRule.Discount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardRule.Discount(childComplexity), true
+	case "RewardRule.endsAt":
+		if e.ComplexityRoot.RewardRule.EndsAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardRule.EndsAt(childComplexity), true
+	case "RewardRule.id":
+		if e.ComplexityRoot.RewardRule.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardRule.ID(childComplexity), true
+	case "RewardRule.kind":
+		if e.ComplexityRoot.RewardRule.Kind == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardRule.Kind(childComplexity), true
+	case "RewardRule.languages":
+		if e.ComplexityRoot.RewardRule.Languages == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardRule.Languages(childComplexity), true
+	case "RewardRule.leaderboard":
+		if e.ComplexityRoot.RewardRule.Leaderboard == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardRule.Leaderboard(childComplexity), true
+	case "RewardRule.level":
+		if e.ComplexityRoot.RewardRule.Level == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardRule.Level(childComplexity), true
+	case "RewardRule.name":
+		if e.ComplexityRoot.RewardRule.Name == nil {
+			break
+		}
+
+		args, err := ec.field_RewardRule_name_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.RewardRule.Name(childComplexity, args["languages"].([]string)), true
+	case "RewardRule.perk":
+		if e.ComplexityRoot.RewardRule.Perk == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardRule.Perk(childComplexity), true
+	case "RewardRule.picture":
+		if e.ComplexityRoot.RewardRule.Picture == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardRule.Picture(childComplexity), true
+	case "RewardRule.points":
+		if e.ComplexityRoot.RewardRule.Points == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardRule.Points(childComplexity), true
+	case "RewardRule.quest":
+		if e.ComplexityRoot.RewardRule.Quest == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardRule.Quest(childComplexity), true
+	case "RewardRule.startsAt":
+		if e.ComplexityRoot.RewardRule.StartsAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardRule.StartsAt(childComplexity), true
+	case "RewardRule.status":
+		if e.ComplexityRoot.RewardRule.Status == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardRule.Status(childComplexity), true
+	case "RewardRule.streak":
+		if e.ComplexityRoot.RewardRule.Streak == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardRule.Streak(childComplexity), true
+	case "RewardRule.updatedAt":
+		if e.ComplexityRoot.RewardRule.UpdatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardRule.UpdatedAt(childComplexity), true
+	case "RewardRule.version":
+		if e.ComplexityRoot.RewardRule.Version == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardRule.Version(childComplexity), true
+
+	case "RewardRuleConnection.edges":
+		if e.ComplexityRoot.RewardRuleConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardRuleConnection.Edges(childComplexity), true
+	case "RewardRuleConnection.nodes":
+		if e.ComplexityRoot.RewardRuleConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardRuleConnection.Nodes(childComplexity), true
+	case "RewardRuleConnection.pageInfo":
+		if e.ComplexityRoot.RewardRuleConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardRuleConnection.PageInfo(childComplexity), true
+	case "RewardRuleConnection.totalCount":
+		if e.ComplexityRoot.RewardRuleConnection.TotalCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardRuleConnection.TotalCount(childComplexity), true
+
+	case "RewardRuleEdge.cursor":
+		if e.ComplexityRoot.RewardRuleEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardRuleEdge.Cursor(childComplexity), true
+	case "RewardRuleEdge.node":
+		if e.ComplexityRoot.RewardRuleEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardRuleEdge.Node(childComplexity), true
+
+	case "RewardRulePayload.errors":
+		if e.ComplexityRoot.RewardRulePayload.Errors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardRulePayload.Errors(childComplexity), true
+	case "RewardRulePayload.rule":
+		if e.ComplexityRoot.RewardRulePayload.Rule == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardRulePayload.Rule(childComplexity), true
+
+	case "RewardRulePreview.considered":
+		if e.ComplexityRoot.RewardRulePreview.Considered == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardRulePreview.Considered(childComplexity), true
+	case "RewardRulePreview.points":
+		if e.ComplexityRoot.RewardRulePreview.Points == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardRulePreview.Points(childComplexity), true
+	case "RewardRulePreview.purchases":
+		if e.ComplexityRoot.RewardRulePreview.Purchases == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardRulePreview.Purchases(childComplexity), true
+	case "RewardRulePreview.shoppers":
+		if e.ComplexityRoot.RewardRulePreview.Shoppers == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardRulePreview.Shoppers(childComplexity), true
+
+	case "RewardRulePreviewPayload.errors":
+		if e.ComplexityRoot.RewardRulePreviewPayload.Errors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardRulePreviewPayload.Errors(childComplexity), true
+	case "RewardRulePreviewPayload.preview":
+		if e.ComplexityRoot.RewardRulePreviewPayload.Preview == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardRulePreviewPayload.Preview(childComplexity), true
+
+	case "RewardScope.categories":
+		if e.ComplexityRoot.RewardScope.Categories == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardScope.Categories(childComplexity), true
+	case "RewardScope.creators":
+		if e.ComplexityRoot.RewardScope.Creators == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardScope.Creators(childComplexity), true
+	case "RewardScope.products":
+		if e.ComplexityRoot.RewardScope.Products == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardScope.Products(childComplexity), true
+	case "RewardScope.tags":
+		if e.ComplexityRoot.RewardScope.Tags == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardScope.Tags(childComplexity), true
+
+	case "Rewards.activity":
+		if e.ComplexityRoot.Rewards.Activity == nil {
+			break
+		}
+
+		args, err := ec.field_Rewards_activity_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Rewards.Activity(childComplexity, args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)), true
+	case "Rewards.badgeProgress":
+		if e.ComplexityRoot.Rewards.BadgeProgress == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Rewards.BadgeProgress(childComplexity), true
 	case "Rewards.badges":
 		if e.ComplexityRoot.Rewards.Badges == nil {
 			break
 		}
 
 		return e.ComplexityRoot.Rewards.Badges(childComplexity), true
+	case "Rewards.days":
+		if e.ComplexityRoot.Rewards.Days == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Rewards.Days(childComplexity), true
+	case "Rewards.displayName":
+		if e.ComplexityRoot.Rewards.DisplayName == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Rewards.DisplayName(childComplexity), true
+	case "Rewards.enabled":
+		if e.ComplexityRoot.Rewards.Enabled == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Rewards.Enabled(childComplexity), true
+	case "Rewards.expiring":
+		if e.ComplexityRoot.Rewards.Expiring == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Rewards.Expiring(childComplexity), true
+	case "Rewards.level":
+		if e.ComplexityRoot.Rewards.Level == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Rewards.Level(childComplexity), true
+	case "Rewards.lifetimePoints":
+		if e.ComplexityRoot.Rewards.LifetimePoints == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Rewards.LifetimePoints(childComplexity), true
+	case "Rewards.nextLevel":
+		if e.ComplexityRoot.Rewards.NextLevel == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Rewards.NextLevel(childComplexity), true
 	case "Rewards.points":
 		if e.ComplexityRoot.Rewards.Points == nil {
 			break
 		}
 
 		return e.ComplexityRoot.Rewards.Points(childComplexity), true
+	case "Rewards.pointsDebt":
+		if e.ComplexityRoot.Rewards.PointsDebt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Rewards.PointsDebt(childComplexity), true
+	case "Rewards.quests":
+		if e.ComplexityRoot.Rewards.Quests == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Rewards.Quests(childComplexity), true
+	case "Rewards.secretBadgesLeft":
+		if e.ComplexityRoot.Rewards.SecretBadgesLeft == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Rewards.SecretBadgesLeft(childComplexity), true
+	case "Rewards.timeZone":
+		if e.ComplexityRoot.Rewards.TimeZone == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Rewards.TimeZone(childComplexity), true
+	case "Rewards.weeks":
+		if e.ComplexityRoot.Rewards.Weeks == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Rewards.Weeks(childComplexity), true
 
 	case "SaleWindow.endsAt":
 		if e.ComplexityRoot.SaleWindow.EndsAt == nil {
@@ -3753,6 +5623,56 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.SoldOutError.Remaining(childComplexity), true
 
+	case "StreakStatus.best":
+		if e.ComplexityRoot.StreakStatus.Best == nil {
+			break
+		}
+
+		return e.ComplexityRoot.StreakStatus.Best(childComplexity), true
+	case "StreakStatus.count":
+		if e.ComplexityRoot.StreakStatus.Count == nil {
+			break
+		}
+
+		return e.ComplexityRoot.StreakStatus.Count(childComplexity), true
+	case "StreakStatus.freezes":
+		if e.ComplexityRoot.StreakStatus.Freezes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.StreakStatus.Freezes(childComplexity), true
+	case "StreakStatus.until":
+		if e.ComplexityRoot.StreakStatus.Until == nil {
+			break
+		}
+
+		return e.ComplexityRoot.StreakStatus.Until(childComplexity), true
+
+	case "StreakTerms.freezeEvery":
+		if e.ComplexityRoot.StreakTerms.FreezeEvery == nil {
+			break
+		}
+
+		return e.ComplexityRoot.StreakTerms.FreezeEvery(childComplexity), true
+	case "StreakTerms.grace":
+		if e.ComplexityRoot.StreakTerms.Grace == nil {
+			break
+		}
+
+		return e.ComplexityRoot.StreakTerms.Grace(childComplexity), true
+	case "StreakTerms.maxFreezes":
+		if e.ComplexityRoot.StreakTerms.MaxFreezes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.StreakTerms.MaxFreezes(childComplexity), true
+	case "StreakTerms.period":
+		if e.ComplexityRoot.StreakTerms.Period == nil {
+			break
+		}
+
+		return e.ComplexityRoot.StreakTerms.Period(childComplexity), true
+
 	case "Subscription.flashSale":
 		if e.ComplexityRoot.Subscription.FlashSale == nil {
 			break
@@ -3764,6 +5684,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Subscription.FlashSale(childComplexity, args["id"].(string)), true
+	case "Subscription.rewardActivity":
+		if e.ComplexityRoot.Subscription.RewardActivity == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Subscription.RewardActivity(childComplexity), true
 
 	case "Tier.from":
 		if e.ComplexityRoot.Tier.From == nil {
@@ -4233,6 +6159,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.UpdateProductPayload.Product(childComplexity), true
 
+	case "UpdateRewardSettingsPayload.errors":
+		if e.ComplexityRoot.UpdateRewardSettingsPayload.Errors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UpdateRewardSettingsPayload.Errors(childComplexity), true
+	case "UpdateRewardSettingsPayload.rewards":
+		if e.ComplexityRoot.UpdateRewardSettingsPayload.Rewards == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UpdateRewardSettingsPayload.Rewards(childComplexity), true
+
 	case "UpdateTierPlanPayload.errors":
 		if e.ComplexityRoot.UpdateTierPlanPayload.Errors == nil {
 			break
@@ -4338,7 +6277,9 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputAdjustWalletInput,
 		ec.unmarshalInputArchiveOfferInput,
 		ec.unmarshalInputArchiveProductInput,
+		ec.unmarshalInputArchiveRewardRuleInput,
 		ec.unmarshalInputAuditFilter,
+		ec.unmarshalInputBadgeTermsInput,
 		ec.unmarshalInputBasketItemInput,
 		ec.unmarshalInputBundleComponentInput,
 		ec.unmarshalInputChangeOffersInput,
@@ -4349,22 +6290,39 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputCreateProductInput,
 		ec.unmarshalInputCreateTierPlanInput,
 		ec.unmarshalInputCreateTrialOfferInput,
+		ec.unmarshalInputDiscountTermsInput,
 		ec.unmarshalInputEndFlashSaleInput,
+		ec.unmarshalInputLeaderboardTermsInput,
+		ec.unmarshalInputLevelTermsInput,
 		ec.unmarshalInputMediaInput,
 		ec.unmarshalInputOfferChangeInput,
 		ec.unmarshalInputOfferFilter,
 		ec.unmarshalInputOfferScopeInput,
+		ec.unmarshalInputPerkTermsInput,
+		ec.unmarshalInputPointsStepInput,
+		ec.unmarshalInputPointsTermsInput,
 		ec.unmarshalInputPriceInput,
 		ec.unmarshalInputProductFilter,
 		ec.unmarshalInputProductTextInput,
+		ec.unmarshalInputQuestTermsInput,
 		ec.unmarshalInputQuoteInput,
 		ec.unmarshalInputRecurrenceInput,
+		ec.unmarshalInputRedeemPerkInput,
+		ec.unmarshalInputRefundPurchaseInput,
+		ec.unmarshalInputRewardGoalInput,
+		ec.unmarshalInputRewardRateInput,
+		ec.unmarshalInputRewardRuleFilter,
+		ec.unmarshalInputRewardRuleInput,
+		ec.unmarshalInputRewardScopeInput,
+		ec.unmarshalInputStreakTermsInput,
 		ec.unmarshalInputTierInput,
 		ec.unmarshalInputTopUpWalletInput,
 		ec.unmarshalInputUpdateBundleInput,
 		ec.unmarshalInputUpdateCouponInput,
 		ec.unmarshalInputUpdateFlashSaleInput,
 		ec.unmarshalInputUpdateProductInput,
+		ec.unmarshalInputUpdateRewardRuleInput,
+		ec.unmarshalInputUpdateRewardSettingsInput,
 		ec.unmarshalInputUpdateTierPlanInput,
 		ec.unmarshalInputUpdateTrialOfferInput,
 		ec.unmarshalInputUseEntitlementInput,
@@ -4463,7 +6421,7 @@ var sources = []*ast.Source{
 	{Name: "../schema/audit.graphqls", Input: `extend type Query {
   """
   What was changed by hand: who, when, what, before and after; latest first, at most 100 a page, 20 when neither first nor
-  last is given. Merchandisers see changes of products and offers, admins all.
+  last is given. Merchandisers see changes of products, offers and reward rules, admins all.
   """
   auditEntries(
     "How many, counted from the latest or from after."
@@ -4481,7 +6439,7 @@ var sources = []*ast.Source{
 
 "Which changes to list. What is given must all hold."
 input AuditFilter {
-  "Changes of this thing: prd_…, bdl_…, trl_…, sal_…, tir_…, cpn_…, wal_…."
+  "Changes of this thing: prd_…, bdl_…, trl_…, sal_…, tir_…, cpn_…, rul_…, wal_…, pur_…."
   targetId: ID
   "Made by this subject."
   actor: String
@@ -4783,7 +6741,7 @@ input ProductTextInput {
 
 "An amount in one currency: what something costs, or what is taken off."
 input PriceInput {
-  "A currency that the shop trades in."
+  "A currency that the shop trades in, or POINTS, which goods are redeemed for."
   currency: CurrencyCode!
   "A whole number of the currency's minor units, from 0."
   amount: Decimal!
@@ -4912,6 +6870,14 @@ extend type Mutation {
     "What to buy, and the total that was shown for it."
     input: CheckoutInput!
   ): CheckoutPayload! @role(is: SHOPPER)
+  """
+  Gives a whole purchase back: the exact inverse of its checkout, all or nothing, exactly once. Money and points go back to where
+  they came from, what it handed over is revoked, units of offers are there again, and what it earned is taken back.
+  """
+  refundPurchase(
+    "Which purchase, and why."
+    input: RefundPurchaseInput!
+  ): RefundPurchasePayload! @role(is: [SUPPORT, ADMIN])
 }
 
 extend type Shopper {
@@ -4940,24 +6906,28 @@ input BasketItemInput {
 
 "A basket to price."
 input QuoteInput {
-  "The currency to pay in, one that the shop trades in."
+  "The currency to pay in, one that the shop trades in, or POINTS."
   currency: CurrencyCode!
   "1 to 50 items."
   items: [BasketItemInput!]!
   "The code of a coupon, if there is one. Wrong ones are counted by the rate limiter, and so are good ones."
   couponCode: String
+  "Points to redeem for a discount, whole."
+  redeemPoints: Decimal
 }
 
 "A basket to buy, and the total that was shown for it."
 input CheckoutInput {
   "1 to 255 characters, made up by the client once for this purchase and sent again with every repeat. It belongs to the shopper."
   idempotencyKey: String!
-  "The currency to pay in, one that the shop trades in. Prices, wallet and debit are all in it; nothing is converted."
+  "The currency to pay in, one that the shop trades in, or POINTS. Prices, wallet and debit are all in it; nothing is converted."
   currency: CurrencyCode!
   "1 to 50 items."
   items: [BasketItemInput!]!
   "The code of a coupon, if there is one."
   couponCode: String
+  "Points to redeem for a discount, whole. The expected total is what is left to pay."
+  redeemPoints: Decimal
   "The total that the client has shown. With any other total the answer is PRICE_CHANGED and nothing is charged."
   expectedTotal: Decimal!
 }
@@ -4974,11 +6944,11 @@ type Quote {
   savings: Money!
   "What a checkout would charge: send it as expectedTotal."
   total: Money!
-  "What is in the viewer's wallet; null for a visitor."
+  "What is in the viewer's wallet, or the points there are to spend when it is in POINTS; null for a visitor."
   balance: Money
   "What is missing in it; null for a visitor and when nothing is."
   shortfall: Money
-  "What the purchase would earn; null when it cannot be made."
+  "What the purchase would earn; null when it cannot be made, and for a shopper who has turned rewards off."
   rewards: RewardPreview
   "The instant at which all of this was decided."
   serverTime: Time!
@@ -5032,6 +7002,8 @@ enum AdjustmentKind {
   COUPON
   "A trial of it was paid for."
   TRIAL_CREDIT
+  "Points were redeemed."
+  POINTS
 }
 
 "What an offer takes off a price."
@@ -5045,7 +7017,7 @@ type PriceAdjustment {
   ): String!
   "What is taken off, more than zero."
   amount: Money!
-  "The id of the offer: bdl_…, sal_…, tir_…, cpn_… or trl_…."
+  "The id of the offer: bdl_…, sal_…, tir_…, cpn_…, trl_… or rul_…."
   source: ID!
   "How many units it counts for; of a sale on a bundle, how many bundles."
   unitsApplied: Int!
@@ -5092,9 +7064,9 @@ type CheckoutPayload {
   purchase: Purchase
   "Whether this key had been used before, and this is the purchase of that time."
   replayed: Boolean!
-  "The wallet it was paid from, as it is now."
+  "The wallet it was paid from, as it is now; null when there is none, as for points."
   wallet: Wallet
-  "What the purchase earned."
+  "What the purchase earned; null when it was refused, and for a shopper who has turned rewards off."
   rewards: PurchaseRewards
   "How many more checkouts the limiter lets through."
   rateLimit: RateLimitStatus!
@@ -5102,7 +7074,15 @@ type CheckoutPayload {
   errors: [UserError!]!
 }
 
-"The record of one checkout, with names and prices as they were. It never changes."
+"What has become of a purchase."
+enum PurchaseStatus {
+  "It stands."
+  COMPLETED
+  "It was given back."
+  REFUNDED
+}
+
+"The record of one checkout, with names and prices as they were. It never changes; a refund is a record of its own."
 type Purchase implements Node {
   id: ID!
   "This is the shopper's n-th purchase, counted from 1."
@@ -5117,8 +7097,14 @@ type Purchase implements Node {
   savings: Money!
   "What was charged."
   total: Money!
-  "Points that it earned."
-  pointsEarned: Money!
+  "Points that it earned; a refund takes them back. Null for a shopper who has turned rewards off."
+  pointsEarned: Money
+  "What it earned, as it was decided; null for a shopper who has turned rewards off."
+  rewards: PurchaseRewards
+  "What has become of it."
+  status: PurchaseStatus!
+  "Its refund; null while it stands."
+  refund: Refund
   "What it gave."
   entitlements: [Entitlement!]!
   "The instant at which it was decided."
@@ -5152,6 +7138,52 @@ type PurchaseLine {
   bundle: Bundle
   "The offer under which it is tried, as it is now; null when it was bought for good."
   trialOffer: TrialOffer
+}
+
+"The record of giving a purchase back. It never changes."
+type Refund implements Node {
+  id: ID!
+  "What was given back."
+  purchase: Purchase!
+  "What was paid back, to where it had come from."
+  total: Money!
+  "Points that were taken back, also where they had been spent meanwhile and became a debt. Points that had expired are not among them."
+  pointsTaken: Money!
+  "Points that had been spent on the purchase and were given back."
+  pointsReturned: Money!
+  "Why."
+  reason: String!
+  "The instant at which it was decided."
+  createdAt: Time!
+}
+
+"What to give back."
+input RefundPurchaseInput {
+  "1 to 255 characters, made up by the client once for this refund and sent again with every repeat. It belongs to the shopper of the purchase."
+  idempotencyKey: String!
+  "The purchase, pur_…."
+  purchaseId: ID!
+  "Why: 1 to 500 characters, kept for good."
+  reason: String!
+}
+
+"What became of a refund. When refund is null, errors says why and nothing happened."
+type RefundPurchasePayload {
+  "The record of the refund; null when it was refused."
+  refund: Refund
+  "Whether this key had been used before, and this is the refund of that time."
+  replayed: Boolean!
+  "Why nothing was given back; empty when there is a refund."
+  errors: [UserError!]!
+}
+
+"The purchase was refunded before. Nothing happened."
+type AlreadyRefundedError implements UserError {
+  code: ErrorCode!
+  message: String!
+  path: [String!]
+  "The refund of that time."
+  refund: Refund!
 }
 
 "A page of purchases."
@@ -6608,22 +8640,212 @@ type CouponNotValidError implements UserError {
   path: [String!]
 }
 `, BuiltIn: false},
-	{Name: "../schema/rewards.graphqls", Input: `extend type Shopper {
-  "Points and badges."
+	{Name: "../schema/rewards.graphqls", Input: `extend type Query {
+  "The rules of rewards, newest first, at most 100 a page; 20 when neither first nor last is given."
+  rewardRules(
+    "How many, counted from the newest or from after."
+    first: Int
+    "Cursor to go on from."
+    after: String
+    "How many, counted back from the oldest or from before."
+    last: Int
+    "Cursor to go back from."
+    before: String
+    "Which of them; all when it is left out."
+    filter: RewardRuleFilter
+  ): RewardRuleConnection! @role(is: [MERCHANDISER, ADMIN])
+  "A rule of rewards by its id, rul_…, or its code; null when there is none. Give one of the two."
+  rewardRule(
+    "The rule's id."
+    id: ID
+    "The rule's code."
+    code: String
+  ): RewardRule @role(is: [MERCHANDISER, ADMIN])
+  """
+  What a rule would have done to all that has happened, without making it: who would have earned a badge or completed a
+  quest, how many points a points rule would have given. Reads every purchase: ask it seldom.
+  """
+  rewardRulePreview(
+    "The rule, as for createRewardRule."
+    input: RewardRuleInput!
+  ): RewardRulePreviewPayload! @role(is: [MERCHANDISER, ADMIN])
+  "The leaderboards that are on."
+  leaderboards: [Leaderboard!]!
+  "A leaderboard by its code; null when there is none that is on."
+  leaderboard(
+    "The leaderboard's code."
+    code: String!
+  ): Leaderboard
+  "The badges to earn, secret ones not among them."
+  badges: [Badge!]!
+  "The levels, from the lowest."
+  levels: [Level!]!
+  "What points can be redeemed for besides goods."
+  perks: [Perk!]!
+}
+
+extend type Mutation {
+  "Makes a rule. It is in force for purchases from then on, in its window."
+  createRewardRule(
+    "The new rule."
+    input: RewardRuleInput!
+  ): RewardRulePayload! @role(is: [MERCHANDISER, ADMIN])
+  """
+  Gives a rule its whole content anew, under a new version. What was awarded before stays as it was. Its kind stays, and so
+  does what a leaderboard ranks by.
+  """
+  updateRewardRule(
+    "The rule, and all that it is to say."
+    input: UpdateRewardRuleInput!
+  ): RewardRulePayload! @role(is: [MERCHANDISER, ADMIN])
+  "Ends a rule for good. What was awarded stays. Archiving twice is the same as once."
+  archiveRewardRule(
+    "Which rule."
+    input: ArchiveRewardRuleInput!
+  ): RewardRulePayload! @role(is: [MERCHANDISER, ADMIN])
+  "Changes the caller's own choices about rewards."
+  updateRewardSettings(
+    "What to change; what is left out stays."
+    input: UpdateRewardSettingsInput!
+  ): UpdateRewardSettingsPayload! @role(is: SHOPPER)
+  "Takes points for a perk, exactly once for every key."
+  redeemPerk(
+    "Which perk."
+    input: RedeemPerkInput!
+  ): RedeemPerkPayload! @role(is: SHOPPER)
+}
+
+extend type Subscription {
+  """
+  What the caller earns, loses or redeems from now on, each event once and in order, on whichever instance it happens. Nothing
+  comes while the caller has turned rewards off.
+  """
+  rewardActivity: RewardEvent! @role(is: SHOPPER)
+}
+
+extend type Shopper {
+  "What the shopper has earned. Everything in it is empty, zero or null while the shopper has turned rewards off."
   rewards: Rewards! @role(is: SHOPPER)
 }
 
 "What a shopper has earned."
 type Rewards {
-  "Points there are to spend. They are earned on money really paid and never turn back into money."
+  "Whether the shopper wants to be shown rewards. Points are earned either way."
+  enabled: Boolean!
+  "Name in the IANA database of the zone whose days and weeks the shopper's streaks count."
+  timeZone: String!
+  "The shopper's name on leaderboards; null for one who is on none."
+  displayName: String
+  "Points there are to spend; zero while there is a debt. They are earned on money really paid and never turn back into money."
   points: Money!
-  "Badges, latest first."
+  "Points that were taken back after they had been spent, and that later points pay first."
+  pointsDebt: Money!
+  "The points that expire next, and when; null when none do."
+  expiring: ExpiringPoints
+  "All points that were ever earned, without those that were taken back: what levels go by."
+  lifetimePoints: Money!
+  "The level that is reached; null below the first."
+  level: Level
+  "The level that comes next; null for none."
+  nextLevel: NextLevel
+  "The streak of days; null when the shop counts none."
+  days: StreakStatus
+  "The streak of weeks; null when the shop counts none."
+  weeks: StreakStatus
+  "Badges that the shopper has, latest first."
   badges: [BadgeAward!]!
+  "How far the shopper is towards badges that are not earned yet, secret ones not among them."
+  badgeProgress: [BadgeProgress!]!
+  "How many secret badges there are still to be found."
+  secretBadgesLeft: Int!
+  "Quests that are on or that the shopper has completed, and how far the shopper is."
+  quests: [QuestStatus!]!
+  "What has happened, newest first, at most 100 a page; 20 when neither first nor last is given."
+  activity(
+    "How many, counted from the newest or from after."
+    first: Int
+    "Cursor to go on from."
+    after: String
+    "How many, counted back from the oldest or from before."
+    last: Int
+    "Cursor to go back from."
+    before: String
+  ): RewardEventConnection!
+}
+
+"Points that expire together."
+type ExpiringPoints {
+  "How many."
+  points: Money!
+  "First instant at which they are gone."
+  at: Time!
+}
+
+"A level, reached by points earned in all."
+type Level {
+  "Its name for programs: silver."
+  code: String!
+  "Its name for people."
+  name(
+    "Wanted languages, best first. The rule's own language when none of them is there."
+    languages: [LanguageTag!]
+  ): String!
+  "What it means."
+  description(
+    "Wanted languages, best first. The rule's own language when none of them is there."
+    languages: [LanguageTag!]
+  ): String!
+  "A picture: an absolute https address, or a path on this server; null for none."
+  picture: String
+  "From how many points on, earned in all."
+  from: Money!
+  "What comes on top of points that are given by money paid, in percent."
+  extraPercent: Decimal!
+}
+
+"The way to the next level."
+type NextLevel {
+  "The level."
+  level: Level!
+  "How many points are missing."
+  missing: Money!
+}
+
+"Where a streak stands."
+type StreakStatus {
+  "How many days or weeks in a row; 0 when it is broken."
+  count: Int!
+  "The most there have been in a row."
+  best: Int!
+  "How many freezes there are. One stands in for a day or week that is missed."
+  freezes: Int!
+  "First instant at which it will be broken unless something is bought before; null when there is no streak."
+  until: Time
+}
+
+"Something to be proud of."
+type Badge {
+  "Its name for programs: first-purchase."
+  code: String!
+  "Its name for people."
+  name(
+    "Wanted languages, best first. The rule's own language when none of them is there."
+    languages: [LanguageTag!]
+  ): String!
+  "What it is given for."
+  description(
+    "Wanted languages, best first. The rule's own language when none of them is there."
+    languages: [LanguageTag!]
+  ): String!
+  "A picture: an absolute https address, or a path on this server; null for none."
+  picture: String
+  "Whether it is shown to those only who have it."
+  secret: Boolean!
 }
 
 "A badge that a shopper has, each at most once."
 type BadgeAward {
-  "What was earned."
+  "What was earned, as it was called then."
   badge: Badge!
   "The purchase that earned it."
   purchaseId: ID!
@@ -6631,32 +8853,821 @@ type BadgeAward {
   awardedAt: Time!
 }
 
-"Something to be proud of."
-type Badge {
-  "Its name for programs: first-purchase."
-  code: String!
-  "Its name for people. English."
-  name: String!
-  "What it is given for."
-  description: String!
+"How far a shopper is towards a badge."
+type BadgeProgress {
+  "The badge."
+  badge: Badge!
+  "Its goals: all of them together earn it."
+  goals: [GoalProgress!]!
 }
 
-"What one purchase earned."
+"How far a shopper is towards a goal: 7 of 10."
+type GoalProgress {
+  "What is counted."
+  measure: RewardMeasure!
+  "Currency of an AMOUNT, POINTS of points; null for all others."
+  currency: CurrencyCode
+  "What counts."
+  scope: RewardScope!
+  "How much has been counted, at most target."
+  reached: Decimal!
+  "How much it takes."
+  target: Decimal!
+}
+
+"A set of goals to be reached in a stretch of time."
+type Quest {
+  "Its name for programs: winter-reader."
+  code: String!
+  "Its name for people."
+  name(
+    "Wanted languages, best first. The rule's own language when none of them is there."
+    languages: [LanguageTag!]
+  ): String!
+  "What is to be done."
+  description(
+    "Wanted languages, best first. The rule's own language when none of them is there."
+    languages: [LanguageTag!]
+  ): String!
+  "A picture: an absolute https address, or a path on this server; null for none."
+  picture: String
+  "First instant at which purchases count for it."
+  startsAt: Time!
+  "First instant at which they count no more."
+  endsAt: Time!
+  "Points for completing it."
+  points: Money!
+}
+
+"How far a shopper is with a quest."
+type QuestStatus {
+  "The quest."
+  quest: Quest!
+  "Its goals: all of them together complete it."
+  goals: [GoalProgress!]!
+  "When it was completed, and its points were given: the instant of the purchase. Null while it is not."
+  completedAt: Time
+}
+
+"What points can be redeemed for besides goods."
+type Perk {
+  "Opaque; starts with rul_."
+  id: ID!
+  "Its name for programs: streak-freeze."
+  code: String!
+  "Its name for people."
+  name(
+    "Wanted languages, best first. The rule's own language when none of them is there."
+    languages: [LanguageTag!]
+  ): String!
+  "What one gets."
+  description(
+    "Wanted languages, best first. The rule's own language when none of them is there."
+    languages: [LanguageTag!]
+  ): String!
+  "A picture: an absolute https address, or a path on this server; null for none."
+  picture: String
+  "How many points it takes."
+  cost: Money!
+  "How many freezes of the streak of days it gives; 0 for a perk that the storefront honours."
+  freezes: Int!
+}
+
+"Points that a rule gave, and which."
+type PointsAward {
+  "The rule's name for programs."
+  code: String!
+  "The rule's name for people, as it was then."
+  name(
+    "Wanted languages, best first. The rule's own language when none of them is there."
+    languages: [LanguageTag!]
+  ): String!
+  "The version of the rule that gave them; 0 for points from before rules were data."
+  version: Int!
+  "How many."
+  points: Money!
+}
+
+"What one purchase earned, as it was decided."
 type PurchaseRewards {
   "Points that this purchase earned."
   pointsEarned: Money!
-  "Points the shopper has now."
+  "Where they come from: they add up to pointsEarned."
+  why: [PointsAward!]!
+  "Points that were spent on it."
+  pointsSpent: Money!
+  "Points the shopper has now; below zero for a debt."
   pointsBalance: Money!
   "Badges that this purchase earned."
   badges: [BadgeAward!]!
+  "Quests that this purchase completed."
+  quests: [Quest!]!
+  "Days in a row, with this purchase."
+  days: Int!
+  "Weeks in a row, with this purchase."
+  weeks: Int!
+  "Whether the streak of days grew by this purchase."
+  newDay: Boolean!
+  "The level after it; null below the first."
+  level: Level
+  "The way from there to the next one, as levels are now; null for none."
+  nextLevel: NextLevel
 }
 
 "What a purchase would earn."
 type RewardPreview {
   "Points that it would earn."
   points: Money!
-  "Badges that it would earn; empty for a visitor."
+  "Where they would come from."
+  why: [PointsAward!]!
+  "Badges that it would earn; of secret ones nothing is told before."
   badges: [Badge!]!
+  "Quests that it would complete."
+  quests: [Quest!]!
+  "Days in a row there would be."
+  days: Int!
+  "Weeks in a row there would be."
+  weeks: Int!
+  "The level there would be; null below the first."
+  level: Level
+  "The way from there to the next one; null for none."
+  nextLevel: NextLevel
+  "The most points that could be redeemed for a discount on this basket; zero for none."
+  redeemable: Money!
+}
+
+"What has happened to a shopper's rewards. New kinds may be added."
+enum RewardEventKind {
+  "A purchase earned something."
+  PURCHASE
+  "A purchase was refunded, and what it had earned was taken back."
+  REFUND
+  "Points were redeemed for a perk."
+  PERK
+}
+
+"One event of a shopper's rewards."
+type RewardEvent {
+  "Opaque; starts with rwd_. An event is seen in its shopper's activity only, not by node."
+  id: ID!
+  "This is the shopper's n-th, counted from 1."
+  seq: Int!
+  "What happened."
+  kind: RewardEventKind!
+  "The purchase that was made or refunded; null for a perk."
+  purchaseId: ID
+  "The perk, as it was then; null for all others."
+  perk: Perk
+  "Points that it gave: earned by a purchase, or given back by a refund."
+  pointsGained: Money!
+  "Points that it took: spent, redeemed or taken back."
+  pointsTaken: Money!
+  "Points afterwards, below zero for a debt; null for an event from before rules were data."
+  pointsBalance: Money
+  "Where the points of a purchase come from; empty for all others."
+  why: [PointsAward!]!
+  "Badges that a purchase earned, or a refund took back."
+  badges: [Badge!]!
+  "Quests that a purchase completed, or that are not complete after a refund."
+  quests: [Quest!]!
+  "Days in a row afterwards."
+  days: Int!
+  "Weeks in a row afterwards."
+  weeks: Int!
+  "The level afterwards; null below the first."
+  level: Level
+  "When it happened."
+  createdAt: Time!
+}
+
+"A page of events."
+type RewardEventConnection {
+  "The events of the page, each with its cursor."
+  edges: [RewardEventEdge!]!
+  "The events of the page, without cursors."
+  nodes: [RewardEvent!]!
+  "Where the page begins and ends."
+  pageInfo: PageInfo!
+  "How many events there have been."
+  totalCount: Int!
+}
+
+"One of a page of events."
+type RewardEventEdge {
+  "Its place, for after and before."
+  cursor: String!
+  "What is there."
+  node: RewardEvent!
+}
+
+"The days, weeks, months that a leaderboard counts, in UTC."
+enum LeaderboardPeriod {
+  "Each day anew."
+  DAY
+  "Each week anew, from Monday."
+  WEEK
+  "Each month anew."
+  MONTH
+  "All time."
+  ALL
+}
+
+"Shoppers ranked by what they have done. Only those are on it who have chosen a name."
+type Leaderboard {
+  "Its name for programs: top-readers."
+  code: String!
+  "Its name for people."
+  name(
+    "Wanted languages, best first. The rule's own language when none of them is there."
+    languages: [LanguageTag!]
+  ): String!
+  "What counts."
+  description(
+    "Wanted languages, best first. The rule's own language when none of them is there."
+    languages: [LanguageTag!]
+  ): String!
+  "How often it begins anew."
+  period: LeaderboardPeriod!
+  "What is counted."
+  measure: RewardMeasure!
+  "Currency of an AMOUNT, POINTS of points; null for all others."
+  currency: CurrencyCode
+  "What counts."
+  scope: RewardScope!
+  "Where it stands in one of its periods."
+  standing(
+    "Which one, counted back from the current one, at most 400: 1 is the one before. All time is a single one."
+    ago: Int! = 0
+  ): LeaderboardStanding!
+}
+
+"""
+Where a leaderboard stands in one period. Of equal scores the one that was reached earlier ranks higher. On a leaderboard
+of very many, ranks may be some seconds old.
+"""
+type LeaderboardStanding {
+  "First instant of the period; null for all time."
+  startsAt: Time
+  "First instant after it; null for all time."
+  endsAt: Time
+  "How many are on it."
+  count: Int!
+  "The places from the first on, at most 100 a page; 20 when first is not given."
+  places(
+    "How many."
+    first: Int
+    "Cursor to go on from."
+    after: String
+  ): LeaderboardPlaceConnection!
+  "The caller's own place; null for a visitor and for one who is not on it."
+  me: LeaderboardPlace
+  "The caller's own place and up to five on either side of it; empty for one who is not on it."
+  aroundMe: [LeaderboardPlace!]!
+}
+
+"A place on a leaderboard."
+type LeaderboardPlace {
+  "The place, counted from 1. No two have the same."
+  rank: Int!
+  "The name that the shopper has chosen."
+  displayName: String!
+  "What the shopper has reached."
+  score: Decimal!
+  "Whether it is the caller's own."
+  isMe: Boolean!
+}
+
+"A page of places."
+type LeaderboardPlaceConnection {
+  "The places of the page, each with its cursor."
+  edges: [LeaderboardPlaceEdge!]!
+  "The places of the page, without cursors."
+  nodes: [LeaderboardPlace!]!
+  "Where the page begins and ends."
+  pageInfo: PageInfo!
+}
+
+"A place in a page."
+type LeaderboardPlaceEdge {
+  "For after."
+  cursor: String!
+  "The place."
+  node: LeaderboardPlace!
+}
+
+"What a rule is about. New kinds may be added."
+enum RewardRuleKind {
+  "Points for purchases."
+  POINTS
+  "A badge for what somebody has done."
+  BADGE
+  "Goals to be reached between two instants, and points for it."
+  QUEST
+  "A level from so many points on, earned in all."
+  LEVEL
+  "How days or weeks in a row are counted."
+  STREAK
+  "Shoppers who want to be seen, ranked."
+  LEADERBOARD
+  "Something that points can be redeemed for besides goods."
+  PERK
+  "Points as a discount on a basket."
+  DISCOUNT
+}
+
+"""
+What is counted, of the purchases that were not refunded. What was paid for with points counts for nothing. New measures
+may be added.
+"""
+enum RewardMeasure {
+  "Purchases with at least one of the goods."
+  PURCHASES
+  "Money really paid for the goods, in one currency."
+  AMOUNT
+  "Units of the goods."
+  UNITS
+  "Different products."
+  PRODUCTS
+  "Different categories."
+  CATEGORIES
+  "Different creators."
+  CREATORS
+  "Trials begun."
+  TRIALS
+  "Different bundles bought, and so completed."
+  BUNDLES
+  "Purchases at the price of a flash sale."
+  SALES
+  "The longest streak of days there has been."
+  STREAK_DAYS
+  "The longest streak of weeks there has been."
+  STREAK_WEEKS
+  "Points earned."
+  POINTS
+}
+
+"Which goods something is about: what any of its lists names; all goods when every list is empty."
+type RewardScope {
+  "Products, prd_…."
+  products: [ID!]!
+  "Tags, folded: in lower case and without accents."
+  tags: [String!]!
+  "Categories, folded."
+  categories: [String!]!
+  "Creators, folded."
+  creators: [String!]!
+}
+
+"A goal: so much of a measure."
+type RewardGoal {
+  "What is counted."
+  measure: RewardMeasure!
+  "Currency of an AMOUNT; null for all others."
+  currency: CurrencyCode
+  "What counts."
+  scope: RewardScope!
+  "How much it takes."
+  target: Decimal!
+}
+
+"A rule of rewards, as merchandisers set it up. Exactly one of points to discount is there: that of its kind."
+type RewardRule implements Node {
+  id: ID!
+  "What it is about."
+  kind: RewardRuleKind!
+  "Its name for programs, unique among rules."
+  code: String!
+  "DRAFT counts for nothing yet, ACTIVE counts in its window, ARCHIVED is over for good."
+  status: OfferStatus!
+  "Its name for people."
+  name(
+    "Wanted languages, best first. The rule's own language when none of them is there."
+    languages: [LanguageTag!]
+  ): String!
+  "What it is, for people."
+  description(
+    "Wanted languages, best first. The rule's own language when none of them is there."
+    languages: [LanguageTag!]
+  ): String!
+  "Languages that it has texts in, its own first."
+  languages: [LanguageTag!]!
+  "A picture: an absolute https address, or a path on this server; null for none."
+  picture: String
+  "First instant at which it counts; null for no beginning."
+  startsAt: Time
+  "First instant at which it counts no more; null for no end."
+  endsAt: Time
+  "What a POINTS rule says."
+  points: PointsTerms
+  "What a BADGE says."
+  badge: BadgeTerms
+  "What a QUEST says."
+  quest: QuestTerms
+  "What a LEVEL says."
+  level: LevelTerms
+  "What a STREAK says."
+  streak: StreakTerms
+  "What a LEADERBOARD says."
+  leaderboard: LeaderboardTerms
+  "What a PERK says."
+  perk: PerkTerms
+  "What a DISCOUNT says."
+  discount: DiscountTerms
+  "Counts the changes; give it as expectedVersion."
+  version: Int!
+  "When it was made."
+  createdAt: Time!
+  "When it was last changed."
+  updatedAt: Time!
+}
+
+"A page of rules."
+type RewardRuleConnection {
+  "The rules of the page, each with its cursor."
+  edges: [RewardRuleEdge!]!
+  "The rules of the page, without cursors."
+  nodes: [RewardRule!]!
+  "Where the page begins and ends."
+  pageInfo: PageInfo!
+  "How many rules there are with the filter."
+  totalCount: Int!
+}
+
+"One of a page of rules."
+type RewardRuleEdge {
+  "Its place, for after and before."
+  cursor: String!
+  "What is there."
+  node: RewardRule!
+}
+
+"What a points rule says. Points are for money really paid, whole, and rounded down; a free purchase earns none."
+type PointsTerms {
+  "Points for each unit of money, by currency; empty for the other ways."
+  rates: [RewardRate!]!
+  "Points for each unit of money, by how much the purchase pays; empty for the other ways."
+  steps: [PointsStep!]!
+  "The currency of the steps."
+  currency: CurrencyCode
+  "A fixed number of points for a purchase; null for the other ways."
+  points: Money
+  "What comes on top of the points that rates and steps of all rules give, in percent: 100 doubles. Null for the other ways."
+  extraPercent: Decimal
+  "Whether only a shopper's first purchase counts: the first that was paid for and not refunded."
+  firstPurchase: Boolean!
+  "What counts."
+  scope: RewardScope!
+  "How many points a shopper gets by it on one UTC day; null for any number."
+  perDay: Money
+  "How many points a shopper gets by it in all; null for any number."
+  perShopper: Money
+  """
+  After how many days of 24 hours the points expire; null for never, and of extraPercent for as long as what they come on top of.
+  All points of a purchase expire with those that last longest; points of a quest last for ever.
+  """
+  expireDays: Int
+}
+
+"A number for each unit of a currency."
+type RewardRate {
+  "The currency."
+  currency: CurrencyCode!
+  "How many."
+  rate: Decimal!
+}
+
+"A step of points by how much a purchase pays."
+type PointsStep {
+  "From how much on."
+  from: Money!
+  "Points for each unit of money."
+  rate: Decimal!
+}
+
+"What a badge says."
+type BadgeTerms {
+  "All of them together earn it."
+  goals: [RewardGoal!]!
+  "Whether it is shown to those only who have it."
+  secret: Boolean!
+}
+
+"What a quest says."
+type QuestTerms {
+  "All of them together complete it, counted in its window."
+  goals: [RewardGoal!]!
+  "Points for completing it. The purchase that does is one that was really paid for, when there are any."
+  points: Money!
+}
+
+"What a level says."
+type LevelTerms {
+  "From how many points on, earned in all."
+  from: Money!
+  "What comes on top of points that are given by money paid, in percent."
+  extraPercent: Decimal!
+}
+
+"What streaks are made of."
+enum StreakPeriod {
+  "Calendar days of the shopper's time zone."
+  DAY
+  "Weeks of the shopper's time zone, from Monday."
+  WEEK
+}
+
+"What a streak says."
+type StreakTerms {
+  "What it is made of."
+  period: StreakPeriod!
+  "How many in a row may be missed."
+  grace: Int!
+  "One freeze is given for every so many in a row; 0 for none."
+  freezeEvery: Int!
+  "How many freezes one can have."
+  maxFreezes: Int!
+}
+
+"What a leaderboard says."
+type LeaderboardTerms {
+  "How often it begins anew."
+  period: LeaderboardPeriod!
+  "What is counted."
+  measure: RewardMeasure!
+  "Currency of an AMOUNT; null for all others."
+  currency: CurrencyCode
+  "What counts."
+  scope: RewardScope!
+}
+
+"What a perk says."
+type PerkTerms {
+  "How many points it takes."
+  cost: Money!
+  "How many freezes of the streak of days it gives; 0 for a perk that the storefront honours."
+  freezes: Int!
+}
+
+"What a discount for points says."
+type DiscountTerms {
+  "What one point takes off, by currency."
+  worth: [RewardRate!]!
+  "How much of a total points can pay, in percent."
+  mostPercent: Decimal!
+  "How few points may be redeemed at once."
+  least: Money!
+}
+
+"Which rules to list. What is left out does not matter."
+input RewardRuleFilter {
+  "Kinds of which a rule has one."
+  kinds: [RewardRuleKind!]
+  "Statuses of which a rule has one."
+  statuses: [OfferStatus!]
+}
+
+"Everything that a rule says. Give exactly one of points to discount: that makes its kind."
+input RewardRuleInput {
+  "Lower-case letters, digits and single hyphens, at most 100, unique among rules; made from the first name when it is left out."
+  code: String
+  "ACTIVE lets it count in its window."
+  status: OfferStatus! = ACTIVE
+  "1 to 20 languages, each once. The first is the rule's own language."
+  texts: [ProductTextInput!]!
+  "An absolute https address, or a path on this server; left out for none."
+  picture: String
+  "First instant at which it counts; left out for no beginning. A QUEST has one, a LEVEL and a STREAK have none."
+  startsAt: Time
+  "After startsAt; left out for no end. A QUEST has one, a LEVEL and a STREAK have none."
+  endsAt: Time
+  "For a POINTS rule."
+  points: PointsTermsInput
+  "For a BADGE."
+  badge: BadgeTermsInput
+  "For a QUEST."
+  quest: QuestTermsInput
+  "For a LEVEL."
+  level: LevelTermsInput
+  "For a STREAK. One for days and one for weeks can be ACTIVE."
+  streak: StreakTermsInput
+  "For a LEADERBOARD."
+  leaderboard: LeaderboardTermsInput
+  "For a PERK."
+  perk: PerkTermsInput
+  "For a DISCOUNT. One can be ACTIVE."
+  discount: DiscountTermsInput
+}
+
+"A rule, and all that it is to say from now on."
+input UpdateRewardRuleInput {
+  "The rule, rul_…."
+  id: ID!
+  "The version that the change was made from: with another one the answer is CONFLICT. Leave it out to change whatever is there."
+  expectedVersion: Int
+  "All that it is to say. Its kind stays; its code stays when none is given."
+  rule: RewardRuleInput!
+}
+
+"Which rule to end for good."
+input ArchiveRewardRuleInput {
+  "The rule, rul_…."
+  id: ID!
+  "The version that was looked at: with another one the answer is CONFLICT. Leave it out to archive whatever is there."
+  expectedVersion: Int
+}
+
+"Which goods something is about: what any of its lists names; all goods when every list is empty. At most 50 in each."
+input RewardScopeInput {
+  "Products, prd_…."
+  products: [ID!]! = []
+  "Tags; case and accents do not matter."
+  tags: [String!]! = []
+  "Categories; case and accents do not matter."
+  categories: [String!]! = []
+  "Creators; case and accents do not matter."
+  creators: [String!]! = []
+}
+
+"A goal: so much of a measure."
+input RewardGoalInput {
+  "What to count. A QUEST cannot have STREAK_DAYS, STREAK_WEEKS and POINTS."
+  measure: RewardMeasure!
+  "For an AMOUNT, and for nothing else."
+  currency: CurrencyCode
+  "What counts; everything when it is left out. Not for streaks and points."
+  scope: RewardScopeInput
+  "How much it takes, more than 0: whole, or in minor units of the currency."
+  target: Decimal!
+}
+
+"What a points rule says: exactly one of rates, steps, points and extraPercent."
+input PointsTermsInput {
+  "Points for each unit of money, by currency, each once; more than 0 and at most 1,000,000."
+  rates: [RewardRateInput!]! = []
+  "Up to 20 steps, the first from 0 on, each from more on than the one before."
+  steps: [PointsStepInput!]! = []
+  "The currency of the steps."
+  currency: CurrencyCode
+  "A fixed number of points, whole."
+  points: Decimal
+  "What comes on top of the points that rates and steps of all rules give: more than 0 and at most 10,000, with at most 2 decimals."
+  extraPercent: Decimal
+  "Whether only a shopper's first purchase counts."
+  firstPurchase: Boolean! = false
+  "What counts; everything when it is left out."
+  scope: RewardScopeInput
+  "How many points a shopper gets by it on one UTC day; left out for any number."
+  perDay: Decimal
+  "How many points a shopper gets by it in all; left out for any number."
+  perShopper: Decimal
+  "After how many days of 24 hours the points expire, 1 to 3,650; left out for never."
+  expireDays: Int
+}
+
+"A number for each unit of a currency."
+input RewardRateInput {
+  "The currency."
+  currency: CurrencyCode!
+  "How many, with at most 6 decimals."
+  rate: Decimal!
+}
+
+"A step of points by how much a purchase pays."
+input PointsStepInput {
+  "From how much on."
+  from: Decimal!
+  "Points for each unit of money."
+  rate: Decimal!
+}
+
+"What a badge says."
+input BadgeTermsInput {
+  "1 to 5, all of which together earn it."
+  goals: [RewardGoalInput!]!
+  "Whether it is shown to those only who have it."
+  secret: Boolean! = false
+}
+
+"What a quest says."
+input QuestTermsInput {
+  "1 to 5, all of which together complete it."
+  goals: [RewardGoalInput!]!
+  "Points for completing it, whole."
+  points: Decimal! = "0"
+}
+
+"What a level says."
+input LevelTermsInput {
+  "From how many points on, whole; no other level is from as many on."
+  from: Decimal!
+  "What comes on top of points that are given by money paid: at most 10,000, with at most 2 decimals."
+  extraPercent: Decimal! = "0"
+}
+
+"What a streak says."
+input StreakTermsInput {
+  "What it is made of."
+  period: StreakPeriod!
+  "How many in a row may be missed, 0 to 6."
+  grace: Int! = 0
+  "One freeze is given for every so many in a row, up to 365; 0 for none."
+  freezeEvery: Int! = 0
+  "How many freezes one can have, up to 30."
+  maxFreezes: Int! = 0
+}
+
+"What a leaderboard says."
+input LeaderboardTermsInput {
+  "How often it begins anew."
+  period: LeaderboardPeriod!
+  "PURCHASES, AMOUNT, UNITS, TRIALS, SALES or POINTS."
+  measure: RewardMeasure!
+  "For an AMOUNT, and for nothing else."
+  currency: CurrencyCode
+  "What counts; everything when it is left out. Not for points."
+  scope: RewardScopeInput
+}
+
+"What a perk says."
+input PerkTermsInput {
+  "How many points it takes, whole, at least 1."
+  cost: Decimal!
+  "How many freezes of the streak of days it gives, up to 30; 0 for a perk that the storefront honours."
+  freezes: Int! = 0
+}
+
+"What a discount for points says."
+input DiscountTermsInput {
+  "What one point takes off, by currency, each once."
+  worth: [RewardRateInput!]!
+  "How much of a total points can pay: more than 0 and at most 100, with at most 2 decimals."
+  mostPercent: Decimal! = "100"
+  "How few points may be redeemed at once, whole."
+  least: Decimal! = "0"
+}
+
+"The rule, or why it was not made or changed."
+type RewardRulePayload {
+  "The rule as it is now; null when it was refused."
+  rule: RewardRule
+  "Why it was refused; empty when it was not."
+  errors: [UserError!]!
+}
+
+"What a rule would have done, or what is wrong with it."
+type RewardRulePreviewPayload {
+  "What it would have done; null when something is wrong with it."
+  preview: RewardRulePreview
+  "What is wrong with it; empty when nothing is."
+  errors: [UserError!]!
+}
+
+"What a rule would have done to all purchases that were not refunded, had it always been there."
+type RewardRulePreview {
+  "How many shoppers would have earned something by it."
+  shoppers: Int!
+  "How many purchases would have earned something by it."
+  purchases: Int!
+  "Points that it would have given."
+  points: Money!
+  "How many purchases were looked at."
+  considered: Int!
+}
+
+"What to change of the caller's own choices about rewards."
+input UpdateRewardSettingsInput {
+  "Name in the IANA database of the zone whose days and weeks streaks count, such as Asia/Seoul. Changing it cannot count a day twice."
+  timeZone: String
+  "Whether to be shown rewards. Turning them off takes the name off leaderboards, too."
+  enabled: Boolean
+  "1 to 40 characters: the name on leaderboards. Null to be on none."
+  displayName: String
+}
+
+"The choices, or why they were not changed."
+type UpdateRewardSettingsPayload {
+  "The caller's rewards as they are now; null when the change was refused."
+  rewards: Rewards
+  "Why the change was refused; empty when it was not."
+  errors: [UserError!]!
+}
+
+"Which perk to take points for."
+input RedeemPerkInput {
+  "1 to 255 characters, made up by the client once and sent again with every repeat."
+  idempotencyKey: String!
+  "The perk, rul_…."
+  perkId: ID!
+}
+
+"What became of it."
+type RedeemPerkPayload {
+  "What happened; null when it was refused, and for one who has turned rewards off."
+  event: RewardEvent
+  "Whether this key had been used before, and this is what happened then."
+  replayed: Boolean!
+  "Why it was refused; empty when it was not."
+  errors: [UserError!]!
 }
 `, BuiltIn: false},
 	{Name: "../schema/schema.graphqls", Input: `"""
@@ -6708,7 +9719,7 @@ type Money {
 
 "Anything that has an id of its own."
 interface Node {
-  "Opaque; starts with the kind of the thing: prd_, bdl_, trl_, sal_, tir_, cpn_, pur_, wal_, shp_, ent_."
+  "Opaque; starts with the kind of the thing: prd_, bdl_, trl_, sal_, tir_, cpn_, pur_, wal_, shp_, ent_, rul_, rfd_."
   id: ID!
 }
 
@@ -6773,9 +9784,13 @@ enum ErrorCode {
   TRIAL_USED
   "The coupon's code is unknown, not begun, expired or used up; which of them is not told."
   COUPON_NOT_VALID
+  "The purchase was refunded before; its refund is with it."
+  ALREADY_REFUNDED
+  "The purchase cannot be refunded as it is; the message says what must be refunded first."
+  NOT_REFUNDABLE
 }
 
-"A refusal whose code says it all: UNAUTHENTICATED, FORBIDDEN, NOT_FOUND."
+"A refusal whose code and message say it all: UNAUTHENTICATED, FORBIDDEN, NOT_FOUND, NOT_REFUNDABLE."
 type GeneralError implements UserError {
   code: ErrorCode!
   message: String!
@@ -6792,7 +9807,7 @@ type InvalidInputError implements UserError {
 type Query {
   "The thing with this id, of whatever kind; null when there is none or it is not the caller's to see."
   node(
-    "The id of anything: prd_…, bdl_…, trl_…, sal_…, pur_…, wal_…, shp_…, ent_…."
+    "The id of anything: prd_…, bdl_…, trl_…, sal_…, pur_…, rfd_…, wal_…, shp_…, ent_…."
     id: ID!
   ): Node
   "The things with these ids, at most 100, in the same order; null in the place of each that is not there."
@@ -6882,6 +9897,8 @@ enum TransferKind {
   ADJUSTMENT
   "A purchase."
   PURCHASE
+  "A purchase that was given back."
+  REFUND
 }
 
 "One line of a wallet's statement."
@@ -6894,7 +9911,7 @@ type Transfer {
   amount: Money!
   "The wallet's balance right after it."
   balanceAfter: Money!
-  "The purchase that it paid for, if any."
+  "The purchase that it paid for or gave back, if any."
   purchaseId: ID
   "The caller's own name for it; null when none was given."
   reference: String
@@ -7127,6 +10144,10 @@ func (ec *executionContext) childFields_Badge(ctx context.Context, field graphql
 		return ec.fieldContext_Badge_name(ctx, field)
 	case "description":
 		return ec.fieldContext_Badge_description(ctx, field)
+	case "picture":
+		return ec.fieldContext_Badge_picture(ctx, field)
+	case "secret":
+		return ec.fieldContext_Badge_secret(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Badge", field.Name)
 }
@@ -7141,6 +10162,26 @@ func (ec *executionContext) childFields_BadgeAward(ctx context.Context, field gr
 		return ec.fieldContext_BadgeAward_awardedAt(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type BadgeAward", field.Name)
+}
+
+func (ec *executionContext) childFields_BadgeProgress(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "badge":
+		return ec.fieldContext_BadgeProgress_badge(ctx, field)
+	case "goals":
+		return ec.fieldContext_BadgeProgress_goals(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type BadgeProgress", field.Name)
+}
+
+func (ec *executionContext) childFields_BadgeTerms(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "goals":
+		return ec.fieldContext_BadgeTerms_goals(ctx, field)
+	case "secret":
+		return ec.fieldContext_BadgeTerms_secret(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type BadgeTerms", field.Name)
 }
 
 func (ec *executionContext) childFields_Bundle(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -7381,6 +10422,18 @@ func (ec *executionContext) childFields_CreateTrialOfferPayload(ctx context.Cont
 	return nil, fmt.Errorf("no field named %q was found under type CreateTrialOfferPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_DiscountTerms(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "worth":
+		return ec.fieldContext_DiscountTerms_worth(ctx, field)
+	case "mostPercent":
+		return ec.fieldContext_DiscountTerms_mostPercent(ctx, field)
+	case "least":
+		return ec.fieldContext_DiscountTerms_least(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DiscountTerms", field.Name)
+}
+
 func (ec *executionContext) childFields_EndFlashSalePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "flashSale":
@@ -7439,6 +10492,16 @@ func (ec *executionContext) childFields_EntitlementEdge(ctx context.Context, fie
 		return ec.fieldContext_EntitlementEdge_node(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type EntitlementEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_ExpiringPoints(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "points":
+		return ec.fieldContext_ExpiringPoints_points(ctx, field)
+	case "at":
+		return ec.fieldContext_ExpiringPoints_at(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ExpiringPoints", field.Name)
 }
 
 func (ec *executionContext) childFields_FlashSale(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -7513,6 +10576,112 @@ func (ec *executionContext) childFields_FlashSaleEdge(ctx context.Context, field
 	return nil, fmt.Errorf("no field named %q was found under type FlashSaleEdge", field.Name)
 }
 
+func (ec *executionContext) childFields_GoalProgress(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "measure":
+		return ec.fieldContext_GoalProgress_measure(ctx, field)
+	case "currency":
+		return ec.fieldContext_GoalProgress_currency(ctx, field)
+	case "scope":
+		return ec.fieldContext_GoalProgress_scope(ctx, field)
+	case "reached":
+		return ec.fieldContext_GoalProgress_reached(ctx, field)
+	case "target":
+		return ec.fieldContext_GoalProgress_target(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type GoalProgress", field.Name)
+}
+
+func (ec *executionContext) childFields_Leaderboard(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "code":
+		return ec.fieldContext_Leaderboard_code(ctx, field)
+	case "name":
+		return ec.fieldContext_Leaderboard_name(ctx, field)
+	case "description":
+		return ec.fieldContext_Leaderboard_description(ctx, field)
+	case "period":
+		return ec.fieldContext_Leaderboard_period(ctx, field)
+	case "measure":
+		return ec.fieldContext_Leaderboard_measure(ctx, field)
+	case "currency":
+		return ec.fieldContext_Leaderboard_currency(ctx, field)
+	case "scope":
+		return ec.fieldContext_Leaderboard_scope(ctx, field)
+	case "standing":
+		return ec.fieldContext_Leaderboard_standing(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Leaderboard", field.Name)
+}
+
+func (ec *executionContext) childFields_LeaderboardPlace(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "rank":
+		return ec.fieldContext_LeaderboardPlace_rank(ctx, field)
+	case "displayName":
+		return ec.fieldContext_LeaderboardPlace_displayName(ctx, field)
+	case "score":
+		return ec.fieldContext_LeaderboardPlace_score(ctx, field)
+	case "isMe":
+		return ec.fieldContext_LeaderboardPlace_isMe(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type LeaderboardPlace", field.Name)
+}
+
+func (ec *executionContext) childFields_LeaderboardPlaceConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_LeaderboardPlaceConnection_edges(ctx, field)
+	case "nodes":
+		return ec.fieldContext_LeaderboardPlaceConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_LeaderboardPlaceConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type LeaderboardPlaceConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_LeaderboardPlaceEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_LeaderboardPlaceEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_LeaderboardPlaceEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type LeaderboardPlaceEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_LeaderboardStanding(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "startsAt":
+		return ec.fieldContext_LeaderboardStanding_startsAt(ctx, field)
+	case "endsAt":
+		return ec.fieldContext_LeaderboardStanding_endsAt(ctx, field)
+	case "count":
+		return ec.fieldContext_LeaderboardStanding_count(ctx, field)
+	case "places":
+		return ec.fieldContext_LeaderboardStanding_places(ctx, field)
+	case "me":
+		return ec.fieldContext_LeaderboardStanding_me(ctx, field)
+	case "aroundMe":
+		return ec.fieldContext_LeaderboardStanding_aroundMe(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type LeaderboardStanding", field.Name)
+}
+
+func (ec *executionContext) childFields_LeaderboardTerms(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "period":
+		return ec.fieldContext_LeaderboardTerms_period(ctx, field)
+	case "measure":
+		return ec.fieldContext_LeaderboardTerms_measure(ctx, field)
+	case "currency":
+		return ec.fieldContext_LeaderboardTerms_currency(ctx, field)
+	case "scope":
+		return ec.fieldContext_LeaderboardTerms_scope(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type LeaderboardTerms", field.Name)
+}
+
 func (ec *executionContext) childFields_LeftOut(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "product":
@@ -7521,6 +10690,34 @@ func (ec *executionContext) childFields_LeftOut(ctx context.Context, field graph
 		return ec.fieldContext_LeftOut_reason(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type LeftOut", field.Name)
+}
+
+func (ec *executionContext) childFields_Level(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "code":
+		return ec.fieldContext_Level_code(ctx, field)
+	case "name":
+		return ec.fieldContext_Level_name(ctx, field)
+	case "description":
+		return ec.fieldContext_Level_description(ctx, field)
+	case "picture":
+		return ec.fieldContext_Level_picture(ctx, field)
+	case "from":
+		return ec.fieldContext_Level_from(ctx, field)
+	case "extraPercent":
+		return ec.fieldContext_Level_extraPercent(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Level", field.Name)
+}
+
+func (ec *executionContext) childFields_LevelTerms(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "from":
+		return ec.fieldContext_LevelTerms_from(ctx, field)
+	case "extraPercent":
+		return ec.fieldContext_LevelTerms_extraPercent(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type LevelTerms", field.Name)
 }
 
 func (ec *executionContext) childFields_Media(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -7543,6 +10740,16 @@ func (ec *executionContext) childFields_Money(ctx context.Context, field graphql
 		return ec.fieldContext_Money_currency(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Money", field.Name)
+}
+
+func (ec *executionContext) childFields_NextLevel(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "level":
+		return ec.fieldContext_NextLevel_level(ctx, field)
+	case "missing":
+		return ec.fieldContext_NextLevel_missing(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type NextLevel", field.Name)
 }
 
 func (ec *executionContext) childFields_OfferChangeResult(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -7625,6 +10832,86 @@ func (ec *executionContext) childFields_PageInfo(ctx context.Context, field grap
 		return ec.fieldContext_PageInfo_endCursor(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type PageInfo", field.Name)
+}
+
+func (ec *executionContext) childFields_Perk(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_Perk_id(ctx, field)
+	case "code":
+		return ec.fieldContext_Perk_code(ctx, field)
+	case "name":
+		return ec.fieldContext_Perk_name(ctx, field)
+	case "description":
+		return ec.fieldContext_Perk_description(ctx, field)
+	case "picture":
+		return ec.fieldContext_Perk_picture(ctx, field)
+	case "cost":
+		return ec.fieldContext_Perk_cost(ctx, field)
+	case "freezes":
+		return ec.fieldContext_Perk_freezes(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Perk", field.Name)
+}
+
+func (ec *executionContext) childFields_PerkTerms(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cost":
+		return ec.fieldContext_PerkTerms_cost(ctx, field)
+	case "freezes":
+		return ec.fieldContext_PerkTerms_freezes(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PerkTerms", field.Name)
+}
+
+func (ec *executionContext) childFields_PointsAward(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "code":
+		return ec.fieldContext_PointsAward_code(ctx, field)
+	case "name":
+		return ec.fieldContext_PointsAward_name(ctx, field)
+	case "version":
+		return ec.fieldContext_PointsAward_version(ctx, field)
+	case "points":
+		return ec.fieldContext_PointsAward_points(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PointsAward", field.Name)
+}
+
+func (ec *executionContext) childFields_PointsStep(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "from":
+		return ec.fieldContext_PointsStep_from(ctx, field)
+	case "rate":
+		return ec.fieldContext_PointsStep_rate(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PointsStep", field.Name)
+}
+
+func (ec *executionContext) childFields_PointsTerms(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "rates":
+		return ec.fieldContext_PointsTerms_rates(ctx, field)
+	case "steps":
+		return ec.fieldContext_PointsTerms_steps(ctx, field)
+	case "currency":
+		return ec.fieldContext_PointsTerms_currency(ctx, field)
+	case "points":
+		return ec.fieldContext_PointsTerms_points(ctx, field)
+	case "extraPercent":
+		return ec.fieldContext_PointsTerms_extraPercent(ctx, field)
+	case "firstPurchase":
+		return ec.fieldContext_PointsTerms_firstPurchase(ctx, field)
+	case "scope":
+		return ec.fieldContext_PointsTerms_scope(ctx, field)
+	case "perDay":
+		return ec.fieldContext_PointsTerms_perDay(ctx, field)
+	case "perShopper":
+		return ec.fieldContext_PointsTerms_perShopper(ctx, field)
+	case "expireDays":
+		return ec.fieldContext_PointsTerms_expireDays(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PointsTerms", field.Name)
 }
 
 func (ec *executionContext) childFields_Price(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -7771,6 +11058,12 @@ func (ec *executionContext) childFields_Purchase(ctx context.Context, field grap
 		return ec.fieldContext_Purchase_total(ctx, field)
 	case "pointsEarned":
 		return ec.fieldContext_Purchase_pointsEarned(ctx, field)
+	case "rewards":
+		return ec.fieldContext_Purchase_rewards(ctx, field)
+	case "status":
+		return ec.fieldContext_Purchase_status(ctx, field)
+	case "refund":
+		return ec.fieldContext_Purchase_refund(ctx, field)
 	case "entitlements":
 		return ec.fieldContext_Purchase_entitlements(ctx, field)
 	case "createdAt":
@@ -7835,12 +11128,70 @@ func (ec *executionContext) childFields_PurchaseRewards(ctx context.Context, fie
 	switch field.Name {
 	case "pointsEarned":
 		return ec.fieldContext_PurchaseRewards_pointsEarned(ctx, field)
+	case "why":
+		return ec.fieldContext_PurchaseRewards_why(ctx, field)
+	case "pointsSpent":
+		return ec.fieldContext_PurchaseRewards_pointsSpent(ctx, field)
 	case "pointsBalance":
 		return ec.fieldContext_PurchaseRewards_pointsBalance(ctx, field)
 	case "badges":
 		return ec.fieldContext_PurchaseRewards_badges(ctx, field)
+	case "quests":
+		return ec.fieldContext_PurchaseRewards_quests(ctx, field)
+	case "days":
+		return ec.fieldContext_PurchaseRewards_days(ctx, field)
+	case "weeks":
+		return ec.fieldContext_PurchaseRewards_weeks(ctx, field)
+	case "newDay":
+		return ec.fieldContext_PurchaseRewards_newDay(ctx, field)
+	case "level":
+		return ec.fieldContext_PurchaseRewards_level(ctx, field)
+	case "nextLevel":
+		return ec.fieldContext_PurchaseRewards_nextLevel(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type PurchaseRewards", field.Name)
+}
+
+func (ec *executionContext) childFields_Quest(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "code":
+		return ec.fieldContext_Quest_code(ctx, field)
+	case "name":
+		return ec.fieldContext_Quest_name(ctx, field)
+	case "description":
+		return ec.fieldContext_Quest_description(ctx, field)
+	case "picture":
+		return ec.fieldContext_Quest_picture(ctx, field)
+	case "startsAt":
+		return ec.fieldContext_Quest_startsAt(ctx, field)
+	case "endsAt":
+		return ec.fieldContext_Quest_endsAt(ctx, field)
+	case "points":
+		return ec.fieldContext_Quest_points(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Quest", field.Name)
+}
+
+func (ec *executionContext) childFields_QuestStatus(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "quest":
+		return ec.fieldContext_QuestStatus_quest(ctx, field)
+	case "goals":
+		return ec.fieldContext_QuestStatus_goals(ctx, field)
+	case "completedAt":
+		return ec.fieldContext_QuestStatus_completedAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type QuestStatus", field.Name)
+}
+
+func (ec *executionContext) childFields_QuestTerms(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "goals":
+		return ec.fieldContext_QuestTerms_goals(ctx, field)
+	case "points":
+		return ec.fieldContext_QuestTerms_points(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type QuestTerms", field.Name)
 }
 
 func (ec *executionContext) childFields_Quote(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -7933,22 +11284,312 @@ func (ec *executionContext) childFields_Recurrence(ctx context.Context, field gr
 	return nil, fmt.Errorf("no field named %q was found under type Recurrence", field.Name)
 }
 
+func (ec *executionContext) childFields_RedeemPerkPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "event":
+		return ec.fieldContext_RedeemPerkPayload_event(ctx, field)
+	case "replayed":
+		return ec.fieldContext_RedeemPerkPayload_replayed(ctx, field)
+	case "errors":
+		return ec.fieldContext_RedeemPerkPayload_errors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RedeemPerkPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_Refund(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_Refund_id(ctx, field)
+	case "purchase":
+		return ec.fieldContext_Refund_purchase(ctx, field)
+	case "total":
+		return ec.fieldContext_Refund_total(ctx, field)
+	case "pointsTaken":
+		return ec.fieldContext_Refund_pointsTaken(ctx, field)
+	case "pointsReturned":
+		return ec.fieldContext_Refund_pointsReturned(ctx, field)
+	case "reason":
+		return ec.fieldContext_Refund_reason(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_Refund_createdAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Refund", field.Name)
+}
+
+func (ec *executionContext) childFields_RefundPurchasePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "refund":
+		return ec.fieldContext_RefundPurchasePayload_refund(ctx, field)
+	case "replayed":
+		return ec.fieldContext_RefundPurchasePayload_replayed(ctx, field)
+	case "errors":
+		return ec.fieldContext_RefundPurchasePayload_errors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RefundPurchasePayload", field.Name)
+}
+
+func (ec *executionContext) childFields_RewardEvent(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_RewardEvent_id(ctx, field)
+	case "seq":
+		return ec.fieldContext_RewardEvent_seq(ctx, field)
+	case "kind":
+		return ec.fieldContext_RewardEvent_kind(ctx, field)
+	case "purchaseId":
+		return ec.fieldContext_RewardEvent_purchaseId(ctx, field)
+	case "perk":
+		return ec.fieldContext_RewardEvent_perk(ctx, field)
+	case "pointsGained":
+		return ec.fieldContext_RewardEvent_pointsGained(ctx, field)
+	case "pointsTaken":
+		return ec.fieldContext_RewardEvent_pointsTaken(ctx, field)
+	case "pointsBalance":
+		return ec.fieldContext_RewardEvent_pointsBalance(ctx, field)
+	case "why":
+		return ec.fieldContext_RewardEvent_why(ctx, field)
+	case "badges":
+		return ec.fieldContext_RewardEvent_badges(ctx, field)
+	case "quests":
+		return ec.fieldContext_RewardEvent_quests(ctx, field)
+	case "days":
+		return ec.fieldContext_RewardEvent_days(ctx, field)
+	case "weeks":
+		return ec.fieldContext_RewardEvent_weeks(ctx, field)
+	case "level":
+		return ec.fieldContext_RewardEvent_level(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_RewardEvent_createdAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RewardEvent", field.Name)
+}
+
+func (ec *executionContext) childFields_RewardEventConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_RewardEventConnection_edges(ctx, field)
+	case "nodes":
+		return ec.fieldContext_RewardEventConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_RewardEventConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_RewardEventConnection_totalCount(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RewardEventConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_RewardEventEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_RewardEventEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_RewardEventEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RewardEventEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_RewardGoal(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "measure":
+		return ec.fieldContext_RewardGoal_measure(ctx, field)
+	case "currency":
+		return ec.fieldContext_RewardGoal_currency(ctx, field)
+	case "scope":
+		return ec.fieldContext_RewardGoal_scope(ctx, field)
+	case "target":
+		return ec.fieldContext_RewardGoal_target(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RewardGoal", field.Name)
+}
+
 func (ec *executionContext) childFields_RewardPreview(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "points":
 		return ec.fieldContext_RewardPreview_points(ctx, field)
+	case "why":
+		return ec.fieldContext_RewardPreview_why(ctx, field)
 	case "badges":
 		return ec.fieldContext_RewardPreview_badges(ctx, field)
+	case "quests":
+		return ec.fieldContext_RewardPreview_quests(ctx, field)
+	case "days":
+		return ec.fieldContext_RewardPreview_days(ctx, field)
+	case "weeks":
+		return ec.fieldContext_RewardPreview_weeks(ctx, field)
+	case "level":
+		return ec.fieldContext_RewardPreview_level(ctx, field)
+	case "nextLevel":
+		return ec.fieldContext_RewardPreview_nextLevel(ctx, field)
+	case "redeemable":
+		return ec.fieldContext_RewardPreview_redeemable(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type RewardPreview", field.Name)
 }
 
+func (ec *executionContext) childFields_RewardRate(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "currency":
+		return ec.fieldContext_RewardRate_currency(ctx, field)
+	case "rate":
+		return ec.fieldContext_RewardRate_rate(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RewardRate", field.Name)
+}
+
+func (ec *executionContext) childFields_RewardRule(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_RewardRule_id(ctx, field)
+	case "kind":
+		return ec.fieldContext_RewardRule_kind(ctx, field)
+	case "code":
+		return ec.fieldContext_RewardRule_code(ctx, field)
+	case "status":
+		return ec.fieldContext_RewardRule_status(ctx, field)
+	case "name":
+		return ec.fieldContext_RewardRule_name(ctx, field)
+	case "description":
+		return ec.fieldContext_RewardRule_description(ctx, field)
+	case "languages":
+		return ec.fieldContext_RewardRule_languages(ctx, field)
+	case "picture":
+		return ec.fieldContext_RewardRule_picture(ctx, field)
+	case "startsAt":
+		return ec.fieldContext_RewardRule_startsAt(ctx, field)
+	case "endsAt":
+		return ec.fieldContext_RewardRule_endsAt(ctx, field)
+	case "points":
+		return ec.fieldContext_RewardRule_points(ctx, field)
+	case "badge":
+		return ec.fieldContext_RewardRule_badge(ctx, field)
+	case "quest":
+		return ec.fieldContext_RewardRule_quest(ctx, field)
+	case "level":
+		return ec.fieldContext_RewardRule_level(ctx, field)
+	case "streak":
+		return ec.fieldContext_RewardRule_streak(ctx, field)
+	case "leaderboard":
+		return ec.fieldContext_RewardRule_leaderboard(ctx, field)
+	case "perk":
+		return ec.fieldContext_RewardRule_perk(ctx, field)
+	case "discount":
+		return ec.fieldContext_RewardRule_discount(ctx, field)
+	case "version":
+		return ec.fieldContext_RewardRule_version(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_RewardRule_createdAt(ctx, field)
+	case "updatedAt":
+		return ec.fieldContext_RewardRule_updatedAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RewardRule", field.Name)
+}
+
+func (ec *executionContext) childFields_RewardRuleConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_RewardRuleConnection_edges(ctx, field)
+	case "nodes":
+		return ec.fieldContext_RewardRuleConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_RewardRuleConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_RewardRuleConnection_totalCount(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RewardRuleConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_RewardRuleEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_RewardRuleEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_RewardRuleEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RewardRuleEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_RewardRulePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "rule":
+		return ec.fieldContext_RewardRulePayload_rule(ctx, field)
+	case "errors":
+		return ec.fieldContext_RewardRulePayload_errors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RewardRulePayload", field.Name)
+}
+
+func (ec *executionContext) childFields_RewardRulePreview(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "shoppers":
+		return ec.fieldContext_RewardRulePreview_shoppers(ctx, field)
+	case "purchases":
+		return ec.fieldContext_RewardRulePreview_purchases(ctx, field)
+	case "points":
+		return ec.fieldContext_RewardRulePreview_points(ctx, field)
+	case "considered":
+		return ec.fieldContext_RewardRulePreview_considered(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RewardRulePreview", field.Name)
+}
+
+func (ec *executionContext) childFields_RewardRulePreviewPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "preview":
+		return ec.fieldContext_RewardRulePreviewPayload_preview(ctx, field)
+	case "errors":
+		return ec.fieldContext_RewardRulePreviewPayload_errors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RewardRulePreviewPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_RewardScope(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "products":
+		return ec.fieldContext_RewardScope_products(ctx, field)
+	case "tags":
+		return ec.fieldContext_RewardScope_tags(ctx, field)
+	case "categories":
+		return ec.fieldContext_RewardScope_categories(ctx, field)
+	case "creators":
+		return ec.fieldContext_RewardScope_creators(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RewardScope", field.Name)
+}
+
 func (ec *executionContext) childFields_Rewards(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
+	case "enabled":
+		return ec.fieldContext_Rewards_enabled(ctx, field)
+	case "timeZone":
+		return ec.fieldContext_Rewards_timeZone(ctx, field)
+	case "displayName":
+		return ec.fieldContext_Rewards_displayName(ctx, field)
 	case "points":
 		return ec.fieldContext_Rewards_points(ctx, field)
+	case "pointsDebt":
+		return ec.fieldContext_Rewards_pointsDebt(ctx, field)
+	case "expiring":
+		return ec.fieldContext_Rewards_expiring(ctx, field)
+	case "lifetimePoints":
+		return ec.fieldContext_Rewards_lifetimePoints(ctx, field)
+	case "level":
+		return ec.fieldContext_Rewards_level(ctx, field)
+	case "nextLevel":
+		return ec.fieldContext_Rewards_nextLevel(ctx, field)
+	case "days":
+		return ec.fieldContext_Rewards_days(ctx, field)
+	case "weeks":
+		return ec.fieldContext_Rewards_weeks(ctx, field)
 	case "badges":
 		return ec.fieldContext_Rewards_badges(ctx, field)
+	case "badgeProgress":
+		return ec.fieldContext_Rewards_badgeProgress(ctx, field)
+	case "secretBadgesLeft":
+		return ec.fieldContext_Rewards_secretBadgesLeft(ctx, field)
+	case "quests":
+		return ec.fieldContext_Rewards_quests(ctx, field)
+	case "activity":
+		return ec.fieldContext_Rewards_activity(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Rewards", field.Name)
 }
@@ -7981,6 +11622,34 @@ func (ec *executionContext) childFields_Shopper(ctx context.Context, field graph
 		return ec.fieldContext_Shopper_wallet(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Shopper", field.Name)
+}
+
+func (ec *executionContext) childFields_StreakStatus(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "count":
+		return ec.fieldContext_StreakStatus_count(ctx, field)
+	case "best":
+		return ec.fieldContext_StreakStatus_best(ctx, field)
+	case "freezes":
+		return ec.fieldContext_StreakStatus_freezes(ctx, field)
+	case "until":
+		return ec.fieldContext_StreakStatus_until(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type StreakStatus", field.Name)
+}
+
+func (ec *executionContext) childFields_StreakTerms(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "period":
+		return ec.fieldContext_StreakTerms_period(ctx, field)
+	case "grace":
+		return ec.fieldContext_StreakTerms_grace(ctx, field)
+	case "freezeEvery":
+		return ec.fieldContext_StreakTerms_freezeEvery(ctx, field)
+	case "maxFreezes":
+		return ec.fieldContext_StreakTerms_maxFreezes(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type StreakTerms", field.Name)
 }
 
 func (ec *executionContext) childFields_Tier(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -8209,6 +11878,16 @@ func (ec *executionContext) childFields_UpdateProductPayload(ctx context.Context
 	return nil, fmt.Errorf("no field named %q was found under type UpdateProductPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_UpdateRewardSettingsPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "rewards":
+		return ec.fieldContext_UpdateRewardSettingsPayload_rewards(ctx, field)
+	case "errors":
+		return ec.fieldContext_UpdateRewardSettingsPayload_errors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UpdateRewardSettingsPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_UpdateTierPlanPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "tierPlan":
@@ -8397,6 +12076,34 @@ func (ec *executionContext) dir_role_args(ctx context.Context, rawArgs map[strin
 	return args, nil
 }
 
+func (ec *executionContext) field_Badge_description_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "languages",
+		func(ctx context.Context, v any) ([]string, error) {
+			return ec.unmarshalOLanguageTag2ᚕstringᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["languages"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Badge_name_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "languages",
+		func(ctx context.Context, v any) ([]string, error) {
+			return ec.unmarshalOLanguageTag2ᚕstringᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["languages"] = arg0
+	return args, nil
+}
+
 func (ec *executionContext) field_Bundle_description_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -8503,6 +12210,98 @@ func (ec *executionContext) field_FlashSale_name_args(ctx context.Context, rawAr
 	return args, nil
 }
 
+func (ec *executionContext) field_LeaderboardStanding_places_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg1
+	return args, nil
+}
+
+func (ec *executionContext) field_Leaderboard_description_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "languages",
+		func(ctx context.Context, v any) ([]string, error) {
+			return ec.unmarshalOLanguageTag2ᚕstringᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["languages"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Leaderboard_name_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "languages",
+		func(ctx context.Context, v any) ([]string, error) {
+			return ec.unmarshalOLanguageTag2ᚕstringᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["languages"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Leaderboard_standing_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "ago",
+		func(ctx context.Context, v any) (int, error) {
+			return ec.unmarshalNInt2int(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["ago"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Level_description_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "languages",
+		func(ctx context.Context, v any) ([]string, error) {
+			return ec.unmarshalOLanguageTag2ᚕstringᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["languages"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Level_name_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "languages",
+		func(ctx context.Context, v any) ([]string, error) {
+			return ec.unmarshalOLanguageTag2ᚕstringᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["languages"] = arg0
+	return args, nil
+}
+
 func (ec *executionContext) field_Mutation_adjustWallet_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -8565,6 +12364,20 @@ func (ec *executionContext) field_Mutation_archiveProduct_args(ctx context.Conte
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (model.ArchiveProductInput, error) {
 			return ec.unmarshalNArchiveProductInput2farthingᚋgraphᚋmodelᚐArchiveProductInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_archiveRewardRule_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.ArchiveRewardRuleInput, error) {
+			return ec.unmarshalNArchiveRewardRuleInput2farthingᚋgraphᚋmodelᚐArchiveRewardRuleInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -8685,6 +12498,20 @@ func (ec *executionContext) field_Mutation_createProduct_args(ctx context.Contex
 	return args, nil
 }
 
+func (ec *executionContext) field_Mutation_createRewardRule_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.RewardRuleInput, error) {
+			return ec.unmarshalNRewardRuleInput2farthingᚋgraphᚋmodelᚐRewardRuleInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
 func (ec *executionContext) field_Mutation_createTierPlan_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -8719,6 +12546,34 @@ func (ec *executionContext) field_Mutation_endFlashSale_args(ctx context.Context
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (model.EndFlashSaleInput, error) {
 			return ec.unmarshalNEndFlashSaleInput2farthingᚋgraphᚋmodelᚐEndFlashSaleInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_redeemPerk_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.RedeemPerkInput, error) {
+			return ec.unmarshalNRedeemPerkInput2farthingᚋgraphᚋmodelᚐRedeemPerkInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_refundPurchase_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.RefundPurchaseInput, error) {
+			return ec.unmarshalNRefundPurchaseInput2farthingᚋgraphᚋmodelᚐRefundPurchaseInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -8797,6 +12652,34 @@ func (ec *executionContext) field_Mutation_updateProduct_args(ctx context.Contex
 	return args, nil
 }
 
+func (ec *executionContext) field_Mutation_updateRewardRule_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.UpdateRewardRuleInput, error) {
+			return ec.unmarshalNUpdateRewardRuleInput2farthingᚋgraphᚋmodelᚐUpdateRewardRuleInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_updateRewardSettings_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.UpdateRewardSettingsInput, error) {
+			return ec.unmarshalNUpdateRewardSettingsInput2farthingᚋgraphᚋmodelᚐUpdateRewardSettingsInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
 func (ec *executionContext) field_Mutation_updateTierPlan_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -8840,6 +12723,48 @@ func (ec *executionContext) field_Mutation_useEntitlement_args(ctx context.Conte
 }
 
 func (ec *executionContext) field_OfferNotApplied_label_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "languages",
+		func(ctx context.Context, v any) ([]string, error) {
+			return ec.unmarshalOLanguageTag2ᚕstringᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["languages"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Perk_description_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "languages",
+		func(ctx context.Context, v any) ([]string, error) {
+			return ec.unmarshalOLanguageTag2ᚕstringᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["languages"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Perk_name_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "languages",
+		func(ctx context.Context, v any) ([]string, error) {
+			return ec.unmarshalOLanguageTag2ᚕstringᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["languages"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_PointsAward_name_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "languages",
@@ -9179,6 +13104,20 @@ func (ec *executionContext) field_Query_flashSales_args(ctx context.Context, raw
 	return args, nil
 }
 
+func (ec *executionContext) field_Query_leaderboard_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "code",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNString2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["code"] = arg0
+	return args, nil
+}
+
 func (ec *executionContext) field_Query_node_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -9343,6 +13282,88 @@ func (ec *executionContext) field_Query_quote_args(ctx context.Context, rawArgs 
 	return args, nil
 }
 
+func (ec *executionContext) field_Query_rewardRulePreview_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.RewardRuleInput, error) {
+			return ec.unmarshalNRewardRuleInput2farthingᚋgraphᚋmodelᚐRewardRuleInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Query_rewardRule_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "id",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOID2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["id"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "code",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["code"] = arg1
+	return args, nil
+}
+
+func (ec *executionContext) field_Query_rewardRules_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "last",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["last"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "before",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["before"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "filter",
+		func(ctx context.Context, v any) (*model.RewardRuleFilter, error) {
+			return ec.unmarshalORewardRuleFilter2ᚖfarthingᚋgraphᚋmodelᚐRewardRuleFilter(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["filter"] = arg4
+	return args, nil
+}
+
 func (ec *executionContext) field_Query_tierPlans_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -9432,6 +13453,100 @@ func (ec *executionContext) field_Query_trialOffers_args(ctx context.Context, ra
 		return nil, err
 	}
 	args["filter"] = arg4
+	return args, nil
+}
+
+func (ec *executionContext) field_Quest_description_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "languages",
+		func(ctx context.Context, v any) ([]string, error) {
+			return ec.unmarshalOLanguageTag2ᚕstringᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["languages"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Quest_name_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "languages",
+		func(ctx context.Context, v any) ([]string, error) {
+			return ec.unmarshalOLanguageTag2ᚕstringᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["languages"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_RewardRule_description_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "languages",
+		func(ctx context.Context, v any) ([]string, error) {
+			return ec.unmarshalOLanguageTag2ᚕstringᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["languages"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_RewardRule_name_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "languages",
+		func(ctx context.Context, v any) ([]string, error) {
+			return ec.unmarshalOLanguageTag2ᚕstringᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["languages"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Rewards_activity_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "last",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["last"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "before",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["before"] = arg3
 	return args, nil
 }
 
@@ -9940,6 +14055,107 @@ func (ec *executionContext) fieldContext_AlreadyOwnedError_bundle(_ context.Cont
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_Bundle(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _AlreadyRefundedError_code(ctx context.Context, field graphql.CollectedField, obj *model.AlreadyRefundedError) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AlreadyRefundedError_code(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Code, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v fault.Code) graphql.Marshaler {
+			return ec.marshalNErrorCode2farthingᚋinternalᚋfaultᚐCode(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AlreadyRefundedError_code(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AlreadyRefundedError", field, false, false, errors.New("field of type ErrorCode does not have child fields"))
+}
+
+func (ec *executionContext) _AlreadyRefundedError_message(ctx context.Context, field graphql.CollectedField, obj *model.AlreadyRefundedError) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AlreadyRefundedError_message(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Message, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AlreadyRefundedError_message(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AlreadyRefundedError", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _AlreadyRefundedError_path(ctx context.Context, field graphql.CollectedField, obj *model.AlreadyRefundedError) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AlreadyRefundedError_path(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Path, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return ec.marshalOString2ᚕstringᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_AlreadyRefundedError_path(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AlreadyRefundedError", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _AlreadyRefundedError_refund(ctx context.Context, field graphql.CollectedField, obj *model.AlreadyRefundedError) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AlreadyRefundedError_refund(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Refund, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.Refund) graphql.Marshaler {
+			return ec.marshalNRefund2farthingᚋgraphᚋmodelᚐRefund(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AlreadyRefundedError_refund(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "AlreadyRefundedError",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Refund(ctx, field)
 		},
 	}
 	return fc, nil
@@ -10673,7 +14889,7 @@ func (ec *executionContext) _Badge_code(ctx context.Context, field graphql.Colle
 			return ec.fieldContext_Badge_code(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Code, nil
+			return obj.Code(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
@@ -10684,7 +14900,7 @@ func (ec *executionContext) _Badge_code(ctx context.Context, field graphql.Colle
 	)
 }
 func (ec *executionContext) fieldContext_Badge_code(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Badge", field, false, false, errors.New("field of type String does not have child fields"))
+	return graphql.NewScalarFieldContext("Badge", field, true, false, errors.New("field of type String does not have child fields"))
 }
 
 func (ec *executionContext) _Badge_name(ctx context.Context, field graphql.CollectedField, obj *model.Badge) (ret graphql.Marshaler) {
@@ -10696,7 +14912,8 @@ func (ec *executionContext) _Badge_name(ctx context.Context, field graphql.Colle
 			return ec.fieldContext_Badge_name(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Name, nil
+			fc := graphql.GetFieldContext(ctx)
+			return obj.Name(fc.Args["languages"].([]string)), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
@@ -10706,8 +14923,28 @@ func (ec *executionContext) _Badge_name(ctx context.Context, field graphql.Colle
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Badge_name(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Badge", field, false, false, errors.New("field of type String does not have child fields"))
+func (ec *executionContext) fieldContext_Badge_name(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Badge",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return nil, errors.New("field of type String does not have child fields")
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Badge_name_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _Badge_description(ctx context.Context, field graphql.CollectedField, obj *model.Badge) (ret graphql.Marshaler) {
@@ -10719,7 +14956,8 @@ func (ec *executionContext) _Badge_description(ctx context.Context, field graphq
 			return ec.fieldContext_Badge_description(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Description, nil
+			fc := graphql.GetFieldContext(ctx)
+			return obj.Description(fc.Args["languages"].([]string)), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
@@ -10729,8 +14967,74 @@ func (ec *executionContext) _Badge_description(ctx context.Context, field graphq
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Badge_description(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Badge", field, false, false, errors.New("field of type String does not have child fields"))
+func (ec *executionContext) fieldContext_Badge_description(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Badge",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return nil, errors.New("field of type String does not have child fields")
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Badge_description_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Badge_picture(ctx context.Context, field graphql.CollectedField, obj *model.Badge) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Badge_picture(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Picture(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Badge_picture(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Badge", field, true, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Badge_secret(ctx context.Context, field graphql.CollectedField, obj *model.Badge) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Badge_secret(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Secret(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Badge_secret(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Badge", field, true, false, errors.New("field of type Boolean does not have child fields"))
 }
 
 func (ec *executionContext) _BadgeAward_badge(ctx context.Context, field graphql.CollectedField, obj *model.BadgeAward) (ret graphql.Marshaler) {
@@ -10742,7 +15046,7 @@ func (ec *executionContext) _BadgeAward_badge(ctx context.Context, field graphql
 			return ec.fieldContext_BadgeAward_badge(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Badge(), nil
+			return obj.Badge, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v model.Badge) graphql.Marshaler {
@@ -10756,7 +15060,7 @@ func (ec *executionContext) fieldContext_BadgeAward_badge(_ context.Context, fie
 	fc = &graphql.FieldContext{
 		Object:     "BadgeAward",
 		Field:      field,
-		IsMethod:   true,
+		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_Badge(ctx, field)
@@ -10774,7 +15078,7 @@ func (ec *executionContext) _BadgeAward_purchaseId(ctx context.Context, field gr
 			return ec.fieldContext_BadgeAward_purchaseId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.PurchaseID(), nil
+			return obj.PurchaseID, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
@@ -10785,7 +15089,7 @@ func (ec *executionContext) _BadgeAward_purchaseId(ctx context.Context, field gr
 	)
 }
 func (ec *executionContext) fieldContext_BadgeAward_purchaseId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("BadgeAward", field, true, false, errors.New("field of type ID does not have child fields"))
+	return graphql.NewScalarFieldContext("BadgeAward", field, false, false, errors.New("field of type ID does not have child fields"))
 }
 
 func (ec *executionContext) _BadgeAward_awardedAt(ctx context.Context, field graphql.CollectedField, obj *model.BadgeAward) (ret graphql.Marshaler) {
@@ -10809,6 +15113,125 @@ func (ec *executionContext) _BadgeAward_awardedAt(ctx context.Context, field gra
 }
 func (ec *executionContext) fieldContext_BadgeAward_awardedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("BadgeAward", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _BadgeProgress_badge(ctx context.Context, field graphql.CollectedField, obj *model.BadgeProgress) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BadgeProgress_badge(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Badge, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.Badge) graphql.Marshaler {
+			return ec.marshalNBadge2farthingᚋgraphᚋmodelᚐBadge(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BadgeProgress_badge(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "BadgeProgress",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Badge(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _BadgeProgress_goals(ctx context.Context, field graphql.CollectedField, obj *model.BadgeProgress) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BadgeProgress_goals(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Goals, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.GoalProgress) graphql.Marshaler {
+			return ec.marshalNGoalProgress2ᚕfarthingᚋgraphᚋmodelᚐGoalProgressᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BadgeProgress_goals(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "BadgeProgress",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_GoalProgress(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _BadgeTerms_goals(ctx context.Context, field graphql.CollectedField, obj *model.BadgeTerms) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BadgeTerms_goals(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Goals, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.RewardGoal) graphql.Marshaler {
+			return ec.marshalNRewardGoal2ᚕfarthingᚋgraphᚋmodelᚐRewardGoalᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BadgeTerms_goals(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "BadgeTerms",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RewardGoal(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _BadgeTerms_secret(ctx context.Context, field graphql.CollectedField, obj *model.BadgeTerms) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BadgeTerms_secret(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Secret, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BadgeTerms_secret(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BadgeTerms", field, false, false, errors.New("field of type Boolean does not have child fields"))
 }
 
 func (ec *executionContext) _Bundle_id(ctx context.Context, field graphql.CollectedField, obj *model.Bundle) (ret graphql.Marshaler) {
@@ -13094,6 +17517,93 @@ func (ec *executionContext) fieldContext_CreateTrialOfferPayload_errors(_ contex
 	return fc, nil
 }
 
+func (ec *executionContext) _DiscountTerms_worth(ctx context.Context, field graphql.CollectedField, obj *model.DiscountTerms) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_DiscountTerms_worth(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Worth, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.RewardRate) graphql.Marshaler {
+			return ec.marshalNRewardRate2ᚕfarthingᚋgraphᚋmodelᚐRewardRateᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_DiscountTerms_worth(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "DiscountTerms",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RewardRate(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _DiscountTerms_mostPercent(ctx context.Context, field graphql.CollectedField, obj *model.DiscountTerms) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_DiscountTerms_mostPercent(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.MostPercent, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.Decimal) graphql.Marshaler {
+			return ec.marshalNDecimal2farthingᚋgraphᚋmodelᚐDecimal(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_DiscountTerms_mostPercent(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("DiscountTerms", field, false, false, errors.New("field of type Decimal does not have child fields"))
+}
+
+func (ec *executionContext) _DiscountTerms_least(ctx context.Context, field graphql.CollectedField, obj *model.DiscountTerms) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_DiscountTerms_least(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Least, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.Money) graphql.Marshaler {
+			return ec.marshalNMoney2farthingᚋgraphᚋmodelᚐMoney(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_DiscountTerms_least(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "DiscountTerms",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Money(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _EndFlashSalePayload_flashSale(ctx context.Context, field graphql.CollectedField, obj *model.EndFlashSalePayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -13569,6 +18079,61 @@ func (ec *executionContext) fieldContext_EntitlementEdge_node(_ context.Context,
 		},
 	}
 	return fc, nil
+}
+
+func (ec *executionContext) _ExpiringPoints_points(ctx context.Context, field graphql.CollectedField, obj *model.ExpiringPoints) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ExpiringPoints_points(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Points, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.Money) graphql.Marshaler {
+			return ec.marshalNMoney2farthingᚋgraphᚋmodelᚐMoney(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ExpiringPoints_points(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ExpiringPoints",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Money(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ExpiringPoints_at(ctx context.Context, field graphql.CollectedField, obj *model.ExpiringPoints) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ExpiringPoints_at(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.At, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ExpiringPoints_at(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ExpiringPoints", field, false, false, errors.New("field of type Time does not have child fields"))
 }
 
 func (ec *executionContext) _FlashSale_id(ctx context.Context, field graphql.CollectedField, obj *model.FlashSale) (ret graphql.Marshaler) {
@@ -14393,6 +18958,130 @@ func (ec *executionContext) fieldContext_GeneralError_path(_ context.Context, fi
 	return graphql.NewScalarFieldContext("GeneralError", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
+func (ec *executionContext) _GoalProgress_measure(ctx context.Context, field graphql.CollectedField, obj *model.GoalProgress) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_GoalProgress_measure(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Measure, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.RewardMeasure) graphql.Marshaler {
+			return ec.marshalNRewardMeasure2farthingᚋgraphᚋmodelᚐRewardMeasure(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_GoalProgress_measure(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("GoalProgress", field, false, false, errors.New("field of type RewardMeasure does not have child fields"))
+}
+
+func (ec *executionContext) _GoalProgress_currency(ctx context.Context, field graphql.CollectedField, obj *model.GoalProgress) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_GoalProgress_currency(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Currency, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *money.Code) graphql.Marshaler {
+			return ec.marshalOCurrencyCode2ᚖfarthingᚋinternalᚋmoneyᚐCode(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_GoalProgress_currency(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("GoalProgress", field, false, false, errors.New("field of type CurrencyCode does not have child fields"))
+}
+
+func (ec *executionContext) _GoalProgress_scope(ctx context.Context, field graphql.CollectedField, obj *model.GoalProgress) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_GoalProgress_scope(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Scope, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.RewardScope) graphql.Marshaler {
+			return ec.marshalNRewardScope2farthingᚋgraphᚋmodelᚐRewardScope(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_GoalProgress_scope(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "GoalProgress",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RewardScope(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _GoalProgress_reached(ctx context.Context, field graphql.CollectedField, obj *model.GoalProgress) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_GoalProgress_reached(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Reached, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.Decimal) graphql.Marshaler {
+			return ec.marshalNDecimal2farthingᚋgraphᚋmodelᚐDecimal(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_GoalProgress_reached(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("GoalProgress", field, false, false, errors.New("field of type Decimal does not have child fields"))
+}
+
+func (ec *executionContext) _GoalProgress_target(ctx context.Context, field graphql.CollectedField, obj *model.GoalProgress) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_GoalProgress_target(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Target, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.Decimal) graphql.Marshaler {
+			return ec.marshalNDecimal2farthingᚋgraphᚋmodelᚐDecimal(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_GoalProgress_target(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("GoalProgress", field, false, false, errors.New("field of type Decimal does not have child fields"))
+}
+
 func (ec *executionContext) _IdempotencyKeyReusedError_code(ctx context.Context, field graphql.CollectedField, obj *model.IdempotencyKeyReusedError) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -14696,6 +19385,783 @@ func (ec *executionContext) fieldContext_InvalidInputError_path(_ context.Contex
 	return graphql.NewScalarFieldContext("InvalidInputError", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
+func (ec *executionContext) _Leaderboard_code(ctx context.Context, field graphql.CollectedField, obj *model.Leaderboard) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Leaderboard_code(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Code(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Leaderboard_code(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Leaderboard", field, true, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Leaderboard_name(ctx context.Context, field graphql.CollectedField, obj *model.Leaderboard) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Leaderboard_name(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return obj.Name(fc.Args["languages"].([]string)), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Leaderboard_name(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Leaderboard",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return nil, errors.New("field of type String does not have child fields")
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Leaderboard_name_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Leaderboard_description(ctx context.Context, field graphql.CollectedField, obj *model.Leaderboard) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Leaderboard_description(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return obj.Description(fc.Args["languages"].([]string)), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Leaderboard_description(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Leaderboard",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return nil, errors.New("field of type String does not have child fields")
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Leaderboard_description_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Leaderboard_period(ctx context.Context, field graphql.CollectedField, obj *model.Leaderboard) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Leaderboard_period(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Period(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.LeaderboardPeriod) graphql.Marshaler {
+			return ec.marshalNLeaderboardPeriod2farthingᚋgraphᚋmodelᚐLeaderboardPeriod(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Leaderboard_period(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Leaderboard", field, true, false, errors.New("field of type LeaderboardPeriod does not have child fields"))
+}
+
+func (ec *executionContext) _Leaderboard_measure(ctx context.Context, field graphql.CollectedField, obj *model.Leaderboard) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Leaderboard_measure(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Measure(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.RewardMeasure) graphql.Marshaler {
+			return ec.marshalNRewardMeasure2farthingᚋgraphᚋmodelᚐRewardMeasure(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Leaderboard_measure(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Leaderboard", field, true, false, errors.New("field of type RewardMeasure does not have child fields"))
+}
+
+func (ec *executionContext) _Leaderboard_currency(ctx context.Context, field graphql.CollectedField, obj *model.Leaderboard) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Leaderboard_currency(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Currency(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *money.Code) graphql.Marshaler {
+			return ec.marshalOCurrencyCode2ᚖfarthingᚋinternalᚋmoneyᚐCode(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Leaderboard_currency(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Leaderboard", field, true, false, errors.New("field of type CurrencyCode does not have child fields"))
+}
+
+func (ec *executionContext) _Leaderboard_scope(ctx context.Context, field graphql.CollectedField, obj *model.Leaderboard) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Leaderboard_scope(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Scope(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.RewardScope) graphql.Marshaler {
+			return ec.marshalNRewardScope2farthingᚋgraphᚋmodelᚐRewardScope(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Leaderboard_scope(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Leaderboard",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RewardScope(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Leaderboard_standing(ctx context.Context, field graphql.CollectedField, obj *model.Leaderboard) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Leaderboard_standing(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Leaderboard().Standing(ctx, obj, fc.Args["ago"].(int))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.LeaderboardStanding) graphql.Marshaler {
+			return ec.marshalNLeaderboardStanding2farthingᚋgraphᚋmodelᚐLeaderboardStanding(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Leaderboard_standing(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Leaderboard",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_LeaderboardStanding(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Leaderboard_standing_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _LeaderboardPlace_rank(ctx context.Context, field graphql.CollectedField, obj *model.LeaderboardPlace) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_LeaderboardPlace_rank(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Rank, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNInt2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_LeaderboardPlace_rank(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("LeaderboardPlace", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _LeaderboardPlace_displayName(ctx context.Context, field graphql.CollectedField, obj *model.LeaderboardPlace) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_LeaderboardPlace_displayName(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.DisplayName, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_LeaderboardPlace_displayName(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("LeaderboardPlace", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _LeaderboardPlace_score(ctx context.Context, field graphql.CollectedField, obj *model.LeaderboardPlace) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_LeaderboardPlace_score(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Score, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.Decimal) graphql.Marshaler {
+			return ec.marshalNDecimal2farthingᚋgraphᚋmodelᚐDecimal(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_LeaderboardPlace_score(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("LeaderboardPlace", field, false, false, errors.New("field of type Decimal does not have child fields"))
+}
+
+func (ec *executionContext) _LeaderboardPlace_isMe(ctx context.Context, field graphql.CollectedField, obj *model.LeaderboardPlace) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_LeaderboardPlace_isMe(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.IsMe(ctx), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_LeaderboardPlace_isMe(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("LeaderboardPlace", field, true, false, errors.New("field of type Boolean does not have child fields"))
+}
+
+func (ec *executionContext) _LeaderboardPlaceConnection_edges(ctx context.Context, field graphql.CollectedField, obj *model.LeaderboardPlaceConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_LeaderboardPlaceConnection_edges(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Edges, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.LeaderboardPlaceEdge) graphql.Marshaler {
+			return ec.marshalNLeaderboardPlaceEdge2ᚕfarthingᚋgraphᚋmodelᚐLeaderboardPlaceEdgeᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_LeaderboardPlaceConnection_edges(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "LeaderboardPlaceConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_LeaderboardPlaceEdge(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _LeaderboardPlaceConnection_nodes(ctx context.Context, field graphql.CollectedField, obj *model.LeaderboardPlaceConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_LeaderboardPlaceConnection_nodes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Nodes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.LeaderboardPlace) graphql.Marshaler {
+			return ec.marshalNLeaderboardPlace2ᚕfarthingᚋgraphᚋmodelᚐLeaderboardPlaceᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_LeaderboardPlaceConnection_nodes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "LeaderboardPlaceConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_LeaderboardPlace(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _LeaderboardPlaceConnection_pageInfo(ctx context.Context, field graphql.CollectedField, obj *model.LeaderboardPlaceConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_LeaderboardPlaceConnection_pageInfo(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PageInfo, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.PageInfo) graphql.Marshaler {
+			return ec.marshalNPageInfo2farthingᚋgraphᚋmodelᚐPageInfo(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_LeaderboardPlaceConnection_pageInfo(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "LeaderboardPlaceConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PageInfo(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _LeaderboardPlaceEdge_cursor(ctx context.Context, field graphql.CollectedField, obj *model.LeaderboardPlaceEdge) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_LeaderboardPlaceEdge_cursor(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Cursor, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_LeaderboardPlaceEdge_cursor(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("LeaderboardPlaceEdge", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _LeaderboardPlaceEdge_node(ctx context.Context, field graphql.CollectedField, obj *model.LeaderboardPlaceEdge) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_LeaderboardPlaceEdge_node(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Node, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.LeaderboardPlace) graphql.Marshaler {
+			return ec.marshalNLeaderboardPlace2farthingᚋgraphᚋmodelᚐLeaderboardPlace(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_LeaderboardPlaceEdge_node(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "LeaderboardPlaceEdge",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_LeaderboardPlace(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _LeaderboardStanding_startsAt(ctx context.Context, field graphql.CollectedField, obj *model.LeaderboardStanding) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_LeaderboardStanding_startsAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.StartsAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalOTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_LeaderboardStanding_startsAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("LeaderboardStanding", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _LeaderboardStanding_endsAt(ctx context.Context, field graphql.CollectedField, obj *model.LeaderboardStanding) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_LeaderboardStanding_endsAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.EndsAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalOTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_LeaderboardStanding_endsAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("LeaderboardStanding", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _LeaderboardStanding_count(ctx context.Context, field graphql.CollectedField, obj *model.LeaderboardStanding) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_LeaderboardStanding_count(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.LeaderboardStanding().Count(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_LeaderboardStanding_count(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("LeaderboardStanding", field, true, true, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _LeaderboardStanding_places(ctx context.Context, field graphql.CollectedField, obj *model.LeaderboardStanding) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_LeaderboardStanding_places(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.LeaderboardStanding().Places(ctx, obj, fc.Args["first"].(*int), fc.Args["after"].(*string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.LeaderboardPlaceConnection) graphql.Marshaler {
+			return ec.marshalNLeaderboardPlaceConnection2farthingᚋgraphᚋmodelᚐLeaderboardPlaceConnection(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_LeaderboardStanding_places(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "LeaderboardStanding",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_LeaderboardPlaceConnection(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_LeaderboardStanding_places_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _LeaderboardStanding_me(ctx context.Context, field graphql.CollectedField, obj *model.LeaderboardStanding) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_LeaderboardStanding_me(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.LeaderboardStanding().Me(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.LeaderboardPlace) graphql.Marshaler {
+			return ec.marshalOLeaderboardPlace2ᚖfarthingᚋgraphᚋmodelᚐLeaderboardPlace(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_LeaderboardStanding_me(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "LeaderboardStanding",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_LeaderboardPlace(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _LeaderboardStanding_aroundMe(ctx context.Context, field graphql.CollectedField, obj *model.LeaderboardStanding) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_LeaderboardStanding_aroundMe(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.LeaderboardStanding().AroundMe(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.LeaderboardPlace) graphql.Marshaler {
+			return ec.marshalNLeaderboardPlace2ᚕfarthingᚋgraphᚋmodelᚐLeaderboardPlaceᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_LeaderboardStanding_aroundMe(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "LeaderboardStanding",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_LeaderboardPlace(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _LeaderboardTerms_period(ctx context.Context, field graphql.CollectedField, obj *model.LeaderboardTerms) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_LeaderboardTerms_period(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Period, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.LeaderboardPeriod) graphql.Marshaler {
+			return ec.marshalNLeaderboardPeriod2farthingᚋgraphᚋmodelᚐLeaderboardPeriod(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_LeaderboardTerms_period(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("LeaderboardTerms", field, false, false, errors.New("field of type LeaderboardPeriod does not have child fields"))
+}
+
+func (ec *executionContext) _LeaderboardTerms_measure(ctx context.Context, field graphql.CollectedField, obj *model.LeaderboardTerms) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_LeaderboardTerms_measure(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Measure, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.RewardMeasure) graphql.Marshaler {
+			return ec.marshalNRewardMeasure2farthingᚋgraphᚋmodelᚐRewardMeasure(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_LeaderboardTerms_measure(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("LeaderboardTerms", field, false, false, errors.New("field of type RewardMeasure does not have child fields"))
+}
+
+func (ec *executionContext) _LeaderboardTerms_currency(ctx context.Context, field graphql.CollectedField, obj *model.LeaderboardTerms) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_LeaderboardTerms_currency(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Currency, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *money.Code) graphql.Marshaler {
+			return ec.marshalOCurrencyCode2ᚖfarthingᚋinternalᚋmoneyᚐCode(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_LeaderboardTerms_currency(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("LeaderboardTerms", field, false, false, errors.New("field of type CurrencyCode does not have child fields"))
+}
+
+func (ec *executionContext) _LeaderboardTerms_scope(ctx context.Context, field graphql.CollectedField, obj *model.LeaderboardTerms) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_LeaderboardTerms_scope(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Scope, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.RewardScope) graphql.Marshaler {
+			return ec.marshalNRewardScope2farthingᚋgraphᚋmodelᚐRewardScope(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_LeaderboardTerms_scope(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "LeaderboardTerms",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RewardScope(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _LeftOut_product(ctx context.Context, field graphql.CollectedField, obj *model.LeftOut) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -14749,6 +20215,250 @@ func (ec *executionContext) _LeftOut_reason(ctx context.Context, field graphql.C
 }
 func (ec *executionContext) fieldContext_LeftOut_reason(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("LeftOut", field, false, false, errors.New("field of type LeftOutReason does not have child fields"))
+}
+
+func (ec *executionContext) _Level_code(ctx context.Context, field graphql.CollectedField, obj *model.Level) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Level_code(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Code(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Level_code(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Level", field, true, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Level_name(ctx context.Context, field graphql.CollectedField, obj *model.Level) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Level_name(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return obj.Name(fc.Args["languages"].([]string)), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Level_name(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Level",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return nil, errors.New("field of type String does not have child fields")
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Level_name_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Level_description(ctx context.Context, field graphql.CollectedField, obj *model.Level) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Level_description(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return obj.Description(fc.Args["languages"].([]string)), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Level_description(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Level",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return nil, errors.New("field of type String does not have child fields")
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Level_description_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Level_picture(ctx context.Context, field graphql.CollectedField, obj *model.Level) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Level_picture(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Picture(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Level_picture(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Level", field, true, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Level_from(ctx context.Context, field graphql.CollectedField, obj *model.Level) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Level_from(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.From(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.Money) graphql.Marshaler {
+			return ec.marshalNMoney2farthingᚋgraphᚋmodelᚐMoney(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Level_from(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Level",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Money(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Level_extraPercent(ctx context.Context, field graphql.CollectedField, obj *model.Level) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Level_extraPercent(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ExtraPercent(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.Decimal) graphql.Marshaler {
+			return ec.marshalNDecimal2farthingᚋgraphᚋmodelᚐDecimal(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Level_extraPercent(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Level", field, true, false, errors.New("field of type Decimal does not have child fields"))
+}
+
+func (ec *executionContext) _LevelTerms_from(ctx context.Context, field graphql.CollectedField, obj *model.LevelTerms) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_LevelTerms_from(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.From, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.Money) graphql.Marshaler {
+			return ec.marshalNMoney2farthingᚋgraphᚋmodelᚐMoney(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_LevelTerms_from(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "LevelTerms",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Money(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _LevelTerms_extraPercent(ctx context.Context, field graphql.CollectedField, obj *model.LevelTerms) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_LevelTerms_extraPercent(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ExtraPercent, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.Decimal) graphql.Marshaler {
+			return ec.marshalNDecimal2farthingᚋgraphᚋmodelᚐDecimal(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_LevelTerms_extraPercent(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("LevelTerms", field, false, false, errors.New("field of type Decimal does not have child fields"))
 }
 
 func (ec *executionContext) _LimitReachedError_code(ctx context.Context, field graphql.CollectedField, obj *model.LimitReachedError) (ret graphql.Marshaler) {
@@ -15278,6 +20988,68 @@ func (ec *executionContext) fieldContext_Mutation_checkout(ctx context.Context, 
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = ec.field_Mutation_checkout_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_refundPurchase(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_refundPurchase(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().RefundPurchase(ctx, fc.Args["input"].(model.RefundPurchaseInput))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				is, err := ec.unmarshalNRole2ᚕfarthingᚋinternalᚋactorᚐRoleᚄ(ctx, []any{"SUPPORT", "ADMIN"})
+				if err != nil {
+					var zeroVal model.RefundPurchasePayload
+					return zeroVal, err
+				}
+				if ec.Directives.Role == nil {
+					var zeroVal model.RefundPurchasePayload
+					return zeroVal, errors.New("directive role is not implemented")
+				}
+				return ec.Directives.Role(ctx, nil, directive0, is)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v model.RefundPurchasePayload) graphql.Marshaler {
+			return ec.marshalNRefundPurchasePayload2farthingᚋgraphᚋmodelᚐRefundPurchasePayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_refundPurchase(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RefundPurchasePayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_refundPurchase_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -16400,6 +22172,316 @@ func (ec *executionContext) fieldContext_Mutation_changeOffers(ctx context.Conte
 	return fc, nil
 }
 
+func (ec *executionContext) _Mutation_createRewardRule(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_createRewardRule(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().CreateRewardRule(ctx, fc.Args["input"].(model.RewardRuleInput))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				is, err := ec.unmarshalNRole2ᚕfarthingᚋinternalᚋactorᚐRoleᚄ(ctx, []any{"MERCHANDISER", "ADMIN"})
+				if err != nil {
+					var zeroVal model.RewardRulePayload
+					return zeroVal, err
+				}
+				if ec.Directives.Role == nil {
+					var zeroVal model.RewardRulePayload
+					return zeroVal, errors.New("directive role is not implemented")
+				}
+				return ec.Directives.Role(ctx, nil, directive0, is)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v model.RewardRulePayload) graphql.Marshaler {
+			return ec.marshalNRewardRulePayload2farthingᚋgraphᚋmodelᚐRewardRulePayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_createRewardRule(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RewardRulePayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_createRewardRule_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_updateRewardRule(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_updateRewardRule(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().UpdateRewardRule(ctx, fc.Args["input"].(model.UpdateRewardRuleInput))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				is, err := ec.unmarshalNRole2ᚕfarthingᚋinternalᚋactorᚐRoleᚄ(ctx, []any{"MERCHANDISER", "ADMIN"})
+				if err != nil {
+					var zeroVal model.RewardRulePayload
+					return zeroVal, err
+				}
+				if ec.Directives.Role == nil {
+					var zeroVal model.RewardRulePayload
+					return zeroVal, errors.New("directive role is not implemented")
+				}
+				return ec.Directives.Role(ctx, nil, directive0, is)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v model.RewardRulePayload) graphql.Marshaler {
+			return ec.marshalNRewardRulePayload2farthingᚋgraphᚋmodelᚐRewardRulePayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_updateRewardRule(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RewardRulePayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_updateRewardRule_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_archiveRewardRule(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_archiveRewardRule(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().ArchiveRewardRule(ctx, fc.Args["input"].(model.ArchiveRewardRuleInput))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				is, err := ec.unmarshalNRole2ᚕfarthingᚋinternalᚋactorᚐRoleᚄ(ctx, []any{"MERCHANDISER", "ADMIN"})
+				if err != nil {
+					var zeroVal model.RewardRulePayload
+					return zeroVal, err
+				}
+				if ec.Directives.Role == nil {
+					var zeroVal model.RewardRulePayload
+					return zeroVal, errors.New("directive role is not implemented")
+				}
+				return ec.Directives.Role(ctx, nil, directive0, is)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v model.RewardRulePayload) graphql.Marshaler {
+			return ec.marshalNRewardRulePayload2farthingᚋgraphᚋmodelᚐRewardRulePayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_archiveRewardRule(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RewardRulePayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_archiveRewardRule_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_updateRewardSettings(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_updateRewardSettings(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().UpdateRewardSettings(ctx, fc.Args["input"].(model.UpdateRewardSettingsInput))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				is, err := ec.unmarshalNRole2ᚕfarthingᚋinternalᚋactorᚐRoleᚄ(ctx, "SHOPPER")
+				if err != nil {
+					var zeroVal model.UpdateRewardSettingsPayload
+					return zeroVal, err
+				}
+				if ec.Directives.Role == nil {
+					var zeroVal model.UpdateRewardSettingsPayload
+					return zeroVal, errors.New("directive role is not implemented")
+				}
+				return ec.Directives.Role(ctx, nil, directive0, is)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v model.UpdateRewardSettingsPayload) graphql.Marshaler {
+			return ec.marshalNUpdateRewardSettingsPayload2farthingᚋgraphᚋmodelᚐUpdateRewardSettingsPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_updateRewardSettings(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UpdateRewardSettingsPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_updateRewardSettings_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_redeemPerk(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_redeemPerk(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().RedeemPerk(ctx, fc.Args["input"].(model.RedeemPerkInput))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				is, err := ec.unmarshalNRole2ᚕfarthingᚋinternalᚋactorᚐRoleᚄ(ctx, "SHOPPER")
+				if err != nil {
+					var zeroVal model.RedeemPerkPayload
+					return zeroVal, err
+				}
+				if ec.Directives.Role == nil {
+					var zeroVal model.RedeemPerkPayload
+					return zeroVal, errors.New("directive role is not implemented")
+				}
+				return ec.Directives.Role(ctx, nil, directive0, is)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v model.RedeemPerkPayload) graphql.Marshaler {
+			return ec.marshalNRedeemPerkPayload2farthingᚋgraphᚋmodelᚐRedeemPerkPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_redeemPerk(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RedeemPerkPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_redeemPerk_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Mutation_topUpWallet(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -16520,6 +22602,70 @@ func (ec *executionContext) fieldContext_Mutation_adjustWallet(ctx context.Conte
 	if fc.Args, err = ec.field_Mutation_adjustWallet_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _NextLevel_level(ctx context.Context, field graphql.CollectedField, obj *model.NextLevel) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_NextLevel_level(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Level, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.Level) graphql.Marshaler {
+			return ec.marshalNLevel2farthingᚋgraphᚋmodelᚐLevel(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_NextLevel_level(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "NextLevel",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Level(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _NextLevel_missing(ctx context.Context, field graphql.CollectedField, obj *model.NextLevel) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_NextLevel_missing(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Missing, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.Money) graphql.Marshaler {
+			return ec.marshalNMoney2farthingᚋgraphᚋmodelᚐMoney(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_NextLevel_missing(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "NextLevel",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Money(ctx, field)
+		},
 	}
 	return fc, nil
 }
@@ -17401,6 +23547,734 @@ func (ec *executionContext) _PageInfo_endCursor(ctx context.Context, field graph
 }
 func (ec *executionContext) fieldContext_PageInfo_endCursor(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("PageInfo", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Perk_id(ctx context.Context, field graphql.CollectedField, obj *model.Perk) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Perk_id(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ID(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Perk_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Perk", field, true, false, errors.New("field of type ID does not have child fields"))
+}
+
+func (ec *executionContext) _Perk_code(ctx context.Context, field graphql.CollectedField, obj *model.Perk) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Perk_code(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Code(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Perk_code(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Perk", field, true, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Perk_name(ctx context.Context, field graphql.CollectedField, obj *model.Perk) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Perk_name(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return obj.Name(fc.Args["languages"].([]string)), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Perk_name(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Perk",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return nil, errors.New("field of type String does not have child fields")
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Perk_name_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Perk_description(ctx context.Context, field graphql.CollectedField, obj *model.Perk) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Perk_description(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return obj.Description(fc.Args["languages"].([]string)), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Perk_description(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Perk",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return nil, errors.New("field of type String does not have child fields")
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Perk_description_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Perk_picture(ctx context.Context, field graphql.CollectedField, obj *model.Perk) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Perk_picture(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Picture(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Perk_picture(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Perk", field, true, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Perk_cost(ctx context.Context, field graphql.CollectedField, obj *model.Perk) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Perk_cost(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Cost(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.Money) graphql.Marshaler {
+			return ec.marshalNMoney2farthingᚋgraphᚋmodelᚐMoney(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Perk_cost(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Perk",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Money(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Perk_freezes(ctx context.Context, field graphql.CollectedField, obj *model.Perk) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Perk_freezes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Freezes(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Perk_freezes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Perk", field, true, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _PerkTerms_cost(ctx context.Context, field graphql.CollectedField, obj *model.PerkTerms) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PerkTerms_cost(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Cost, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.Money) graphql.Marshaler {
+			return ec.marshalNMoney2farthingᚋgraphᚋmodelᚐMoney(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_PerkTerms_cost(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "PerkTerms",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Money(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _PerkTerms_freezes(ctx context.Context, field graphql.CollectedField, obj *model.PerkTerms) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PerkTerms_freezes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Freezes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_PerkTerms_freezes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PerkTerms", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _PointsAward_code(ctx context.Context, field graphql.CollectedField, obj *model.PointsAward) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PointsAward_code(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Code(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_PointsAward_code(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PointsAward", field, true, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _PointsAward_name(ctx context.Context, field graphql.CollectedField, obj *model.PointsAward) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PointsAward_name(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return obj.Name(fc.Args["languages"].([]string)), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_PointsAward_name(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "PointsAward",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return nil, errors.New("field of type String does not have child fields")
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_PointsAward_name_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _PointsAward_version(ctx context.Context, field graphql.CollectedField, obj *model.PointsAward) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PointsAward_version(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Version(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_PointsAward_version(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PointsAward", field, true, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _PointsAward_points(ctx context.Context, field graphql.CollectedField, obj *model.PointsAward) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PointsAward_points(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Points(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.Money) graphql.Marshaler {
+			return ec.marshalNMoney2farthingᚋgraphᚋmodelᚐMoney(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_PointsAward_points(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "PointsAward",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Money(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _PointsStep_from(ctx context.Context, field graphql.CollectedField, obj *model.PointsStep) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PointsStep_from(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.From, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.Money) graphql.Marshaler {
+			return ec.marshalNMoney2farthingᚋgraphᚋmodelᚐMoney(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_PointsStep_from(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "PointsStep",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Money(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _PointsStep_rate(ctx context.Context, field graphql.CollectedField, obj *model.PointsStep) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PointsStep_rate(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Rate, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.Decimal) graphql.Marshaler {
+			return ec.marshalNDecimal2farthingᚋgraphᚋmodelᚐDecimal(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_PointsStep_rate(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PointsStep", field, false, false, errors.New("field of type Decimal does not have child fields"))
+}
+
+func (ec *executionContext) _PointsTerms_rates(ctx context.Context, field graphql.CollectedField, obj *model.PointsTerms) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PointsTerms_rates(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Rates, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.RewardRate) graphql.Marshaler {
+			return ec.marshalNRewardRate2ᚕfarthingᚋgraphᚋmodelᚐRewardRateᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_PointsTerms_rates(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "PointsTerms",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RewardRate(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _PointsTerms_steps(ctx context.Context, field graphql.CollectedField, obj *model.PointsTerms) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PointsTerms_steps(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Steps, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.PointsStep) graphql.Marshaler {
+			return ec.marshalNPointsStep2ᚕfarthingᚋgraphᚋmodelᚐPointsStepᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_PointsTerms_steps(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "PointsTerms",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PointsStep(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _PointsTerms_currency(ctx context.Context, field graphql.CollectedField, obj *model.PointsTerms) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PointsTerms_currency(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Currency, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *money.Code) graphql.Marshaler {
+			return ec.marshalOCurrencyCode2ᚖfarthingᚋinternalᚋmoneyᚐCode(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_PointsTerms_currency(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PointsTerms", field, false, false, errors.New("field of type CurrencyCode does not have child fields"))
+}
+
+func (ec *executionContext) _PointsTerms_points(ctx context.Context, field graphql.CollectedField, obj *model.PointsTerms) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PointsTerms_points(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Points, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Money) graphql.Marshaler {
+			return ec.marshalOMoney2ᚖfarthingᚋgraphᚋmodelᚐMoney(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_PointsTerms_points(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "PointsTerms",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Money(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _PointsTerms_extraPercent(ctx context.Context, field graphql.CollectedField, obj *model.PointsTerms) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PointsTerms_extraPercent(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ExtraPercent, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Decimal) graphql.Marshaler {
+			return ec.marshalODecimal2ᚖfarthingᚋgraphᚋmodelᚐDecimal(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_PointsTerms_extraPercent(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PointsTerms", field, false, false, errors.New("field of type Decimal does not have child fields"))
+}
+
+func (ec *executionContext) _PointsTerms_firstPurchase(ctx context.Context, field graphql.CollectedField, obj *model.PointsTerms) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PointsTerms_firstPurchase(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.FirstPurchase, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_PointsTerms_firstPurchase(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PointsTerms", field, false, false, errors.New("field of type Boolean does not have child fields"))
+}
+
+func (ec *executionContext) _PointsTerms_scope(ctx context.Context, field graphql.CollectedField, obj *model.PointsTerms) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PointsTerms_scope(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Scope, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.RewardScope) graphql.Marshaler {
+			return ec.marshalNRewardScope2farthingᚋgraphᚋmodelᚐRewardScope(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_PointsTerms_scope(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "PointsTerms",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RewardScope(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _PointsTerms_perDay(ctx context.Context, field graphql.CollectedField, obj *model.PointsTerms) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PointsTerms_perDay(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PerDay, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Money) graphql.Marshaler {
+			return ec.marshalOMoney2ᚖfarthingᚋgraphᚋmodelᚐMoney(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_PointsTerms_perDay(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "PointsTerms",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Money(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _PointsTerms_perShopper(ctx context.Context, field graphql.CollectedField, obj *model.PointsTerms) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PointsTerms_perShopper(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PerShopper, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Money) graphql.Marshaler {
+			return ec.marshalOMoney2ᚖfarthingᚋgraphᚋmodelᚐMoney(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_PointsTerms_perShopper(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "PointsTerms",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Money(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _PointsTerms_expireDays(ctx context.Context, field graphql.CollectedField, obj *model.PointsTerms) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PointsTerms_expireDays(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ExpireDays, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *int) graphql.Marshaler {
+			return ec.marshalOInt2ᚖint(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_PointsTerms_expireDays(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PointsTerms", field, false, false, errors.New("field of type Int does not have child fields"))
 }
 
 func (ec *executionContext) _Price_list(ctx context.Context, field graphql.CollectedField, obj *model.Price) (ret graphql.Marshaler) {
@@ -19003,14 +25877,14 @@ func (ec *executionContext) _Purchase_pointsEarned(ctx context.Context, field gr
 			return ec.fieldContext_Purchase_pointsEarned(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.PointsEarned(), nil
+			return ec.Resolvers.Purchase().PointsEarned(ctx, obj)
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v model.Money) graphql.Marshaler {
-			return ec.marshalNMoney2farthingᚋgraphᚋmodelᚐMoney(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Money) graphql.Marshaler {
+			return ec.marshalOMoney2ᚖfarthingᚋgraphᚋmodelᚐMoney(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_Purchase_pointsEarned(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
@@ -19018,9 +25892,96 @@ func (ec *executionContext) fieldContext_Purchase_pointsEarned(_ context.Context
 		Object:     "Purchase",
 		Field:      field,
 		IsMethod:   true,
-		IsResolver: false,
+		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_Money(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Purchase_rewards(ctx context.Context, field graphql.CollectedField, obj *model.Purchase) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Purchase_rewards(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Purchase().Rewards(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.PurchaseRewards) graphql.Marshaler {
+			return ec.marshalOPurchaseRewards2ᚖfarthingᚋgraphᚋmodelᚐPurchaseRewards(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Purchase_rewards(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Purchase",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PurchaseRewards(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Purchase_status(ctx context.Context, field graphql.CollectedField, obj *model.Purchase) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Purchase_status(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Status(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.PurchaseStatus) graphql.Marshaler {
+			return ec.marshalNPurchaseStatus2farthingᚋgraphᚋmodelᚐPurchaseStatus(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Purchase_status(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Purchase", field, true, false, errors.New("field of type PurchaseStatus does not have child fields"))
+}
+
+func (ec *executionContext) _Purchase_refund(ctx context.Context, field graphql.CollectedField, obj *model.Purchase) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Purchase_refund(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Refund(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Refund) graphql.Marshaler {
+			return ec.marshalORefund2ᚖfarthingᚋgraphᚋmodelᚐRefund(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Purchase_refund(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Purchase",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Refund(ctx, field)
 		},
 	}
 	return fc, nil
@@ -19601,7 +26562,7 @@ func (ec *executionContext) _PurchaseRewards_pointsEarned(ctx context.Context, f
 			return ec.fieldContext_PurchaseRewards_pointsEarned(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.PointsEarned, nil
+			return obj.PointsEarned(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v model.Money) graphql.Marshaler {
@@ -19615,7 +26576,71 @@ func (ec *executionContext) fieldContext_PurchaseRewards_pointsEarned(_ context.
 	fc = &graphql.FieldContext{
 		Object:     "PurchaseRewards",
 		Field:      field,
-		IsMethod:   false,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Money(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _PurchaseRewards_why(ctx context.Context, field graphql.CollectedField, obj *model.PurchaseRewards) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PurchaseRewards_why(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Why(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.PointsAward) graphql.Marshaler {
+			return ec.marshalNPointsAward2ᚕfarthingᚋgraphᚋmodelᚐPointsAwardᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_PurchaseRewards_why(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "PurchaseRewards",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PointsAward(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _PurchaseRewards_pointsSpent(ctx context.Context, field graphql.CollectedField, obj *model.PurchaseRewards) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PurchaseRewards_pointsSpent(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PointsSpent(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.Money) graphql.Marshaler {
+			return ec.marshalNMoney2farthingᚋgraphᚋmodelᚐMoney(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_PurchaseRewards_pointsSpent(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "PurchaseRewards",
+		Field:      field,
+		IsMethod:   true,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_Money(ctx, field)
@@ -19633,7 +26658,7 @@ func (ec *executionContext) _PurchaseRewards_pointsBalance(ctx context.Context, 
 			return ec.fieldContext_PurchaseRewards_pointsBalance(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.PointsBalance, nil
+			return obj.PointsBalance(ctx)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v model.Money) graphql.Marshaler {
@@ -19647,7 +26672,7 @@ func (ec *executionContext) fieldContext_PurchaseRewards_pointsBalance(_ context
 	fc = &graphql.FieldContext{
 		Object:     "PurchaseRewards",
 		Field:      field,
-		IsMethod:   false,
+		IsMethod:   true,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_Money(ctx, field)
@@ -19665,7 +26690,7 @@ func (ec *executionContext) _PurchaseRewards_badges(ctx context.Context, field g
 			return ec.fieldContext_PurchaseRewards_badges(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Badges, nil
+			return obj.Badges(ctx)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []model.BadgeAward) graphql.Marshaler {
@@ -19679,10 +26704,175 @@ func (ec *executionContext) fieldContext_PurchaseRewards_badges(_ context.Contex
 	fc = &graphql.FieldContext{
 		Object:     "PurchaseRewards",
 		Field:      field,
-		IsMethod:   false,
+		IsMethod:   true,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_BadgeAward(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _PurchaseRewards_quests(ctx context.Context, field graphql.CollectedField, obj *model.PurchaseRewards) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PurchaseRewards_quests(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Quests(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.Quest) graphql.Marshaler {
+			return ec.marshalNQuest2ᚕfarthingᚋgraphᚋmodelᚐQuestᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_PurchaseRewards_quests(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "PurchaseRewards",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Quest(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _PurchaseRewards_days(ctx context.Context, field graphql.CollectedField, obj *model.PurchaseRewards) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PurchaseRewards_days(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Days(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_PurchaseRewards_days(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PurchaseRewards", field, true, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _PurchaseRewards_weeks(ctx context.Context, field graphql.CollectedField, obj *model.PurchaseRewards) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PurchaseRewards_weeks(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Weeks(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_PurchaseRewards_weeks(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PurchaseRewards", field, true, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _PurchaseRewards_newDay(ctx context.Context, field graphql.CollectedField, obj *model.PurchaseRewards) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PurchaseRewards_newDay(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.NewDay(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_PurchaseRewards_newDay(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PurchaseRewards", field, true, false, errors.New("field of type Boolean does not have child fields"))
+}
+
+func (ec *executionContext) _PurchaseRewards_level(ctx context.Context, field graphql.CollectedField, obj *model.PurchaseRewards) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PurchaseRewards_level(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Level(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Level) graphql.Marshaler {
+			return ec.marshalOLevel2ᚖfarthingᚋgraphᚋmodelᚐLevel(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_PurchaseRewards_level(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "PurchaseRewards",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Level(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _PurchaseRewards_nextLevel(ctx context.Context, field graphql.CollectedField, obj *model.PurchaseRewards) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PurchaseRewards_nextLevel(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.NextLevel(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.NextLevel) graphql.Marshaler {
+			return ec.marshalONextLevel2ᚖfarthingᚋgraphᚋmodelᚐNextLevel(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_PurchaseRewards_nextLevel(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "PurchaseRewards",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_NextLevel(ctx, field)
 		},
 	}
 	return fc, nil
@@ -20431,6 +27621,364 @@ func (ec *executionContext) fieldContext_Query_offerConflicts(ctx context.Contex
 	return fc, nil
 }
 
+func (ec *executionContext) _Query_rewardRules(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_rewardRules(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().RewardRules(ctx, fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string), fc.Args["filter"].(*model.RewardRuleFilter))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				is, err := ec.unmarshalNRole2ᚕfarthingᚋinternalᚋactorᚐRoleᚄ(ctx, []any{"MERCHANDISER", "ADMIN"})
+				if err != nil {
+					var zeroVal model.RewardRuleConnection
+					return zeroVal, err
+				}
+				if ec.Directives.Role == nil {
+					var zeroVal model.RewardRuleConnection
+					return zeroVal, errors.New("directive role is not implemented")
+				}
+				return ec.Directives.Role(ctx, nil, directive0, is)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v model.RewardRuleConnection) graphql.Marshaler {
+			return ec.marshalNRewardRuleConnection2farthingᚋgraphᚋmodelᚐRewardRuleConnection(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Query_rewardRules(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RewardRuleConnection(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Query_rewardRules_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Query_rewardRule(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_rewardRule(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().RewardRule(ctx, fc.Args["id"].(*string), fc.Args["code"].(*string))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				is, err := ec.unmarshalNRole2ᚕfarthingᚋinternalᚋactorᚐRoleᚄ(ctx, []any{"MERCHANDISER", "ADMIN"})
+				if err != nil {
+					var zeroVal *model.RewardRule
+					return zeroVal, err
+				}
+				if ec.Directives.Role == nil {
+					var zeroVal *model.RewardRule
+					return zeroVal, errors.New("directive role is not implemented")
+				}
+				return ec.Directives.Role(ctx, nil, directive0, is)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *model.RewardRule) graphql.Marshaler {
+			return ec.marshalORewardRule2ᚖfarthingᚋgraphᚋmodelᚐRewardRule(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Query_rewardRule(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RewardRule(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Query_rewardRule_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Query_rewardRulePreview(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_rewardRulePreview(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().RewardRulePreview(ctx, fc.Args["input"].(model.RewardRuleInput))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				is, err := ec.unmarshalNRole2ᚕfarthingᚋinternalᚋactorᚐRoleᚄ(ctx, []any{"MERCHANDISER", "ADMIN"})
+				if err != nil {
+					var zeroVal model.RewardRulePreviewPayload
+					return zeroVal, err
+				}
+				if ec.Directives.Role == nil {
+					var zeroVal model.RewardRulePreviewPayload
+					return zeroVal, errors.New("directive role is not implemented")
+				}
+				return ec.Directives.Role(ctx, nil, directive0, is)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v model.RewardRulePreviewPayload) graphql.Marshaler {
+			return ec.marshalNRewardRulePreviewPayload2farthingᚋgraphᚋmodelᚐRewardRulePreviewPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Query_rewardRulePreview(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RewardRulePreviewPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Query_rewardRulePreview_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Query_leaderboards(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_leaderboards(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Query().Leaderboards(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.Leaderboard) graphql.Marshaler {
+			return ec.marshalNLeaderboard2ᚕfarthingᚋgraphᚋmodelᚐLeaderboardᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Query_leaderboards(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Leaderboard(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Query_leaderboard(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_leaderboard(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().Leaderboard(ctx, fc.Args["code"].(string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Leaderboard) graphql.Marshaler {
+			return ec.marshalOLeaderboard2ᚖfarthingᚋgraphᚋmodelᚐLeaderboard(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Query_leaderboard(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Leaderboard(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Query_leaderboard_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Query_badges(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_badges(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Query().Badges(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.Badge) graphql.Marshaler {
+			return ec.marshalNBadge2ᚕfarthingᚋgraphᚋmodelᚐBadgeᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Query_badges(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Badge(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Query_levels(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_levels(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Query().Levels(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.Level) graphql.Marshaler {
+			return ec.marshalNLevel2ᚕfarthingᚋgraphᚋmodelᚐLevelᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Query_levels(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Level(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Query_perks(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_perks(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Query().Perks(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.Perk) graphql.Marshaler {
+			return ec.marshalNPerk2ᚕfarthingᚋgraphᚋmodelᚐPerkᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Query_perks(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Perk(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Query___type(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -20502,6 +28050,369 @@ func (ec *executionContext) fieldContext_Query___schema(_ context.Context, field
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields___Schema(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Quest_code(ctx context.Context, field graphql.CollectedField, obj *model.Quest) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Quest_code(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Code(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Quest_code(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Quest", field, true, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Quest_name(ctx context.Context, field graphql.CollectedField, obj *model.Quest) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Quest_name(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return obj.Name(fc.Args["languages"].([]string)), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Quest_name(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Quest",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return nil, errors.New("field of type String does not have child fields")
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Quest_name_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Quest_description(ctx context.Context, field graphql.CollectedField, obj *model.Quest) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Quest_description(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return obj.Description(fc.Args["languages"].([]string)), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Quest_description(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Quest",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return nil, errors.New("field of type String does not have child fields")
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Quest_description_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Quest_picture(ctx context.Context, field graphql.CollectedField, obj *model.Quest) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Quest_picture(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Picture(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Quest_picture(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Quest", field, true, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Quest_startsAt(ctx context.Context, field graphql.CollectedField, obj *model.Quest) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Quest_startsAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.StartsAt(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Quest_startsAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Quest", field, true, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _Quest_endsAt(ctx context.Context, field graphql.CollectedField, obj *model.Quest) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Quest_endsAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.EndsAt(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Quest_endsAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Quest", field, true, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _Quest_points(ctx context.Context, field graphql.CollectedField, obj *model.Quest) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Quest_points(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Points(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.Money) graphql.Marshaler {
+			return ec.marshalNMoney2farthingᚋgraphᚋmodelᚐMoney(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Quest_points(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Quest",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Money(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _QuestStatus_quest(ctx context.Context, field graphql.CollectedField, obj *model.QuestStatus) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_QuestStatus_quest(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Quest, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.Quest) graphql.Marshaler {
+			return ec.marshalNQuest2farthingᚋgraphᚋmodelᚐQuest(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_QuestStatus_quest(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "QuestStatus",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Quest(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _QuestStatus_goals(ctx context.Context, field graphql.CollectedField, obj *model.QuestStatus) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_QuestStatus_goals(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Goals, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.GoalProgress) graphql.Marshaler {
+			return ec.marshalNGoalProgress2ᚕfarthingᚋgraphᚋmodelᚐGoalProgressᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_QuestStatus_goals(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "QuestStatus",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_GoalProgress(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _QuestStatus_completedAt(ctx context.Context, field graphql.CollectedField, obj *model.QuestStatus) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_QuestStatus_completedAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CompletedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalOTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_QuestStatus_completedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("QuestStatus", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _QuestTerms_goals(ctx context.Context, field graphql.CollectedField, obj *model.QuestTerms) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_QuestTerms_goals(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Goals, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.RewardGoal) graphql.Marshaler {
+			return ec.marshalNRewardGoal2ᚕfarthingᚋgraphᚋmodelᚐRewardGoalᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_QuestTerms_goals(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "QuestTerms",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RewardGoal(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _QuestTerms_points(ctx context.Context, field graphql.CollectedField, obj *model.QuestTerms) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_QuestTerms_points(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Points, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.Money) graphql.Marshaler {
+			return ec.marshalNMoney2farthingᚋgraphᚋmodelᚐMoney(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_QuestTerms_points(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "QuestTerms",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Money(ctx, field)
 		},
 	}
 	return fc, nil
@@ -21501,6 +29412,1069 @@ func (ec *executionContext) fieldContext_Recurrence_until(_ context.Context, fie
 	return graphql.NewScalarFieldContext("Recurrence", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
+func (ec *executionContext) _RedeemPerkPayload_event(ctx context.Context, field graphql.CollectedField, obj *model.RedeemPerkPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RedeemPerkPayload_event(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Event, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.RewardEvent) graphql.Marshaler {
+			return ec.marshalORewardEvent2ᚖfarthingᚋgraphᚋmodelᚐRewardEvent(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_RedeemPerkPayload_event(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RedeemPerkPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RewardEvent(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _RedeemPerkPayload_replayed(ctx context.Context, field graphql.CollectedField, obj *model.RedeemPerkPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RedeemPerkPayload_replayed(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Replayed, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RedeemPerkPayload_replayed(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RedeemPerkPayload", field, false, false, errors.New("field of type Boolean does not have child fields"))
+}
+
+func (ec *executionContext) _RedeemPerkPayload_errors(ctx context.Context, field graphql.CollectedField, obj *model.RedeemPerkPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RedeemPerkPayload_errors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Errors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.UserError) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕfarthingᚋgraphᚋmodelᚐUserErrorᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RedeemPerkPayload_errors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RedeemPerkPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return nil, errors.New("FieldContext.Child cannot be called on type INTERFACE")
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Refund_id(ctx context.Context, field graphql.CollectedField, obj *model.Refund) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Refund_id(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ID(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Refund_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Refund", field, true, false, errors.New("field of type ID does not have child fields"))
+}
+
+func (ec *executionContext) _Refund_purchase(ctx context.Context, field graphql.CollectedField, obj *model.Refund) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Refund_purchase(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Purchase(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.Purchase) graphql.Marshaler {
+			return ec.marshalNPurchase2farthingᚋgraphᚋmodelᚐPurchase(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Refund_purchase(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Refund",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Purchase(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Refund_total(ctx context.Context, field graphql.CollectedField, obj *model.Refund) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Refund_total(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Total(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.Money) graphql.Marshaler {
+			return ec.marshalNMoney2farthingᚋgraphᚋmodelᚐMoney(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Refund_total(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Refund",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Money(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Refund_pointsTaken(ctx context.Context, field graphql.CollectedField, obj *model.Refund) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Refund_pointsTaken(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PointsTaken(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.Money) graphql.Marshaler {
+			return ec.marshalNMoney2farthingᚋgraphᚋmodelᚐMoney(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Refund_pointsTaken(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Refund",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Money(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Refund_pointsReturned(ctx context.Context, field graphql.CollectedField, obj *model.Refund) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Refund_pointsReturned(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PointsReturned(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.Money) graphql.Marshaler {
+			return ec.marshalNMoney2farthingᚋgraphᚋmodelᚐMoney(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Refund_pointsReturned(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Refund",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Money(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Refund_reason(ctx context.Context, field graphql.CollectedField, obj *model.Refund) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Refund_reason(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Reason, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Refund_reason(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Refund", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Refund_createdAt(ctx context.Context, field graphql.CollectedField, obj *model.Refund) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Refund_createdAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CreatedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Refund_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Refund", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _RefundPurchasePayload_refund(ctx context.Context, field graphql.CollectedField, obj *model.RefundPurchasePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RefundPurchasePayload_refund(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Refund, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Refund) graphql.Marshaler {
+			return ec.marshalORefund2ᚖfarthingᚋgraphᚋmodelᚐRefund(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_RefundPurchasePayload_refund(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RefundPurchasePayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Refund(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _RefundPurchasePayload_replayed(ctx context.Context, field graphql.CollectedField, obj *model.RefundPurchasePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RefundPurchasePayload_replayed(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Replayed, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RefundPurchasePayload_replayed(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RefundPurchasePayload", field, false, false, errors.New("field of type Boolean does not have child fields"))
+}
+
+func (ec *executionContext) _RefundPurchasePayload_errors(ctx context.Context, field graphql.CollectedField, obj *model.RefundPurchasePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RefundPurchasePayload_errors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Errors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.UserError) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕfarthingᚋgraphᚋmodelᚐUserErrorᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RefundPurchasePayload_errors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RefundPurchasePayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return nil, errors.New("FieldContext.Child cannot be called on type INTERFACE")
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _RewardEvent_id(ctx context.Context, field graphql.CollectedField, obj *model.RewardEvent) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RewardEvent_id(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ID(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RewardEvent_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RewardEvent", field, true, false, errors.New("field of type ID does not have child fields"))
+}
+
+func (ec *executionContext) _RewardEvent_seq(ctx context.Context, field graphql.CollectedField, obj *model.RewardEvent) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RewardEvent_seq(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Seq(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNInt2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RewardEvent_seq(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RewardEvent", field, true, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _RewardEvent_kind(ctx context.Context, field graphql.CollectedField, obj *model.RewardEvent) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RewardEvent_kind(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Kind(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.RewardEventKind) graphql.Marshaler {
+			return ec.marshalNRewardEventKind2farthingᚋgraphᚋmodelᚐRewardEventKind(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RewardEvent_kind(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RewardEvent", field, true, false, errors.New("field of type RewardEventKind does not have child fields"))
+}
+
+func (ec *executionContext) _RewardEvent_purchaseId(ctx context.Context, field graphql.CollectedField, obj *model.RewardEvent) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RewardEvent_purchaseId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PurchaseID(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOID2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_RewardEvent_purchaseId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RewardEvent", field, true, false, errors.New("field of type ID does not have child fields"))
+}
+
+func (ec *executionContext) _RewardEvent_perk(ctx context.Context, field graphql.CollectedField, obj *model.RewardEvent) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RewardEvent_perk(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Perk(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Perk) graphql.Marshaler {
+			return ec.marshalOPerk2ᚖfarthingᚋgraphᚋmodelᚐPerk(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_RewardEvent_perk(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RewardEvent",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Perk(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _RewardEvent_pointsGained(ctx context.Context, field graphql.CollectedField, obj *model.RewardEvent) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RewardEvent_pointsGained(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.RewardEvent().PointsGained(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.Money) graphql.Marshaler {
+			return ec.marshalNMoney2farthingᚋgraphᚋmodelᚐMoney(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RewardEvent_pointsGained(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RewardEvent",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Money(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _RewardEvent_pointsTaken(ctx context.Context, field graphql.CollectedField, obj *model.RewardEvent) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RewardEvent_pointsTaken(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PointsTaken(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.Money) graphql.Marshaler {
+			return ec.marshalNMoney2farthingᚋgraphᚋmodelᚐMoney(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RewardEvent_pointsTaken(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RewardEvent",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Money(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _RewardEvent_pointsBalance(ctx context.Context, field graphql.CollectedField, obj *model.RewardEvent) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RewardEvent_pointsBalance(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PointsBalance(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Money) graphql.Marshaler {
+			return ec.marshalOMoney2ᚖfarthingᚋgraphᚋmodelᚐMoney(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_RewardEvent_pointsBalance(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RewardEvent",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Money(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _RewardEvent_why(ctx context.Context, field graphql.CollectedField, obj *model.RewardEvent) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RewardEvent_why(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Why(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.PointsAward) graphql.Marshaler {
+			return ec.marshalNPointsAward2ᚕfarthingᚋgraphᚋmodelᚐPointsAwardᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RewardEvent_why(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RewardEvent",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PointsAward(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _RewardEvent_badges(ctx context.Context, field graphql.CollectedField, obj *model.RewardEvent) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RewardEvent_badges(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Badges(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.Badge) graphql.Marshaler {
+			return ec.marshalNBadge2ᚕfarthingᚋgraphᚋmodelᚐBadgeᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RewardEvent_badges(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RewardEvent",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Badge(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _RewardEvent_quests(ctx context.Context, field graphql.CollectedField, obj *model.RewardEvent) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RewardEvent_quests(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Quests(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.Quest) graphql.Marshaler {
+			return ec.marshalNQuest2ᚕfarthingᚋgraphᚋmodelᚐQuestᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RewardEvent_quests(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RewardEvent",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Quest(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _RewardEvent_days(ctx context.Context, field graphql.CollectedField, obj *model.RewardEvent) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RewardEvent_days(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Days(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RewardEvent_days(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RewardEvent", field, true, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _RewardEvent_weeks(ctx context.Context, field graphql.CollectedField, obj *model.RewardEvent) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RewardEvent_weeks(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Weeks(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RewardEvent_weeks(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RewardEvent", field, true, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _RewardEvent_level(ctx context.Context, field graphql.CollectedField, obj *model.RewardEvent) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RewardEvent_level(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Level(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Level) graphql.Marshaler {
+			return ec.marshalOLevel2ᚖfarthingᚋgraphᚋmodelᚐLevel(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_RewardEvent_level(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RewardEvent",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Level(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _RewardEvent_createdAt(ctx context.Context, field graphql.CollectedField, obj *model.RewardEvent) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RewardEvent_createdAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CreatedAt(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RewardEvent_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RewardEvent", field, true, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _RewardEventConnection_edges(ctx context.Context, field graphql.CollectedField, obj *model.RewardEventConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RewardEventConnection_edges(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Edges, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.RewardEventEdge) graphql.Marshaler {
+			return ec.marshalNRewardEventEdge2ᚕfarthingᚋgraphᚋmodelᚐRewardEventEdgeᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RewardEventConnection_edges(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RewardEventConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RewardEventEdge(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _RewardEventConnection_nodes(ctx context.Context, field graphql.CollectedField, obj *model.RewardEventConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RewardEventConnection_nodes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Nodes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.RewardEvent) graphql.Marshaler {
+			return ec.marshalNRewardEvent2ᚕfarthingᚋgraphᚋmodelᚐRewardEventᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RewardEventConnection_nodes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RewardEventConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RewardEvent(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _RewardEventConnection_pageInfo(ctx context.Context, field graphql.CollectedField, obj *model.RewardEventConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RewardEventConnection_pageInfo(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PageInfo, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.PageInfo) graphql.Marshaler {
+			return ec.marshalNPageInfo2farthingᚋgraphᚋmodelᚐPageInfo(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RewardEventConnection_pageInfo(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RewardEventConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PageInfo(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _RewardEventConnection_totalCount(ctx context.Context, field graphql.CollectedField, obj *model.RewardEventConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RewardEventConnection_totalCount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TotalCount(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RewardEventConnection_totalCount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RewardEventConnection", field, true, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _RewardEventEdge_cursor(ctx context.Context, field graphql.CollectedField, obj *model.RewardEventEdge) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RewardEventEdge_cursor(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Cursor, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RewardEventEdge_cursor(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RewardEventEdge", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _RewardEventEdge_node(ctx context.Context, field graphql.CollectedField, obj *model.RewardEventEdge) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RewardEventEdge_node(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Node, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.RewardEvent) graphql.Marshaler {
+			return ec.marshalNRewardEvent2farthingᚋgraphᚋmodelᚐRewardEvent(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RewardEventEdge_node(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RewardEventEdge",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RewardEvent(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _RewardGoal_measure(ctx context.Context, field graphql.CollectedField, obj *model.RewardGoal) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RewardGoal_measure(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Measure, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.RewardMeasure) graphql.Marshaler {
+			return ec.marshalNRewardMeasure2farthingᚋgraphᚋmodelᚐRewardMeasure(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RewardGoal_measure(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RewardGoal", field, false, false, errors.New("field of type RewardMeasure does not have child fields"))
+}
+
+func (ec *executionContext) _RewardGoal_currency(ctx context.Context, field graphql.CollectedField, obj *model.RewardGoal) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RewardGoal_currency(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Currency, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *money.Code) graphql.Marshaler {
+			return ec.marshalOCurrencyCode2ᚖfarthingᚋinternalᚋmoneyᚐCode(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_RewardGoal_currency(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RewardGoal", field, false, false, errors.New("field of type CurrencyCode does not have child fields"))
+}
+
+func (ec *executionContext) _RewardGoal_scope(ctx context.Context, field graphql.CollectedField, obj *model.RewardGoal) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RewardGoal_scope(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Scope, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.RewardScope) graphql.Marshaler {
+			return ec.marshalNRewardScope2farthingᚋgraphᚋmodelᚐRewardScope(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RewardGoal_scope(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RewardGoal",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RewardScope(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _RewardGoal_target(ctx context.Context, field graphql.CollectedField, obj *model.RewardGoal) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RewardGoal_target(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Target, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.Decimal) graphql.Marshaler {
+			return ec.marshalNDecimal2farthingᚋgraphᚋmodelᚐDecimal(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RewardGoal_target(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RewardGoal", field, false, false, errors.New("field of type Decimal does not have child fields"))
+}
+
 func (ec *executionContext) _RewardPreview_points(ctx context.Context, field graphql.CollectedField, obj *model.RewardPreview) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -21528,6 +30502,38 @@ func (ec *executionContext) fieldContext_RewardPreview_points(_ context.Context,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_Money(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _RewardPreview_why(ctx context.Context, field graphql.CollectedField, obj *model.RewardPreview) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RewardPreview_why(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Why, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.PointsAward) graphql.Marshaler {
+			return ec.marshalNPointsAward2ᚕfarthingᚋgraphᚋmodelᚐPointsAwardᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RewardPreview_why(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RewardPreview",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PointsAward(ctx, field)
 		},
 	}
 	return fc, nil
@@ -21565,6 +30571,1387 @@ func (ec *executionContext) fieldContext_RewardPreview_badges(_ context.Context,
 	return fc, nil
 }
 
+func (ec *executionContext) _RewardPreview_quests(ctx context.Context, field graphql.CollectedField, obj *model.RewardPreview) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RewardPreview_quests(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Quests, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.Quest) graphql.Marshaler {
+			return ec.marshalNQuest2ᚕfarthingᚋgraphᚋmodelᚐQuestᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RewardPreview_quests(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RewardPreview",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Quest(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _RewardPreview_days(ctx context.Context, field graphql.CollectedField, obj *model.RewardPreview) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RewardPreview_days(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Days, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RewardPreview_days(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RewardPreview", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _RewardPreview_weeks(ctx context.Context, field graphql.CollectedField, obj *model.RewardPreview) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RewardPreview_weeks(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Weeks, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RewardPreview_weeks(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RewardPreview", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _RewardPreview_level(ctx context.Context, field graphql.CollectedField, obj *model.RewardPreview) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RewardPreview_level(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Level, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Level) graphql.Marshaler {
+			return ec.marshalOLevel2ᚖfarthingᚋgraphᚋmodelᚐLevel(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_RewardPreview_level(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RewardPreview",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Level(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _RewardPreview_nextLevel(ctx context.Context, field graphql.CollectedField, obj *model.RewardPreview) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RewardPreview_nextLevel(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.NextLevel, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.NextLevel) graphql.Marshaler {
+			return ec.marshalONextLevel2ᚖfarthingᚋgraphᚋmodelᚐNextLevel(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_RewardPreview_nextLevel(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RewardPreview",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_NextLevel(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _RewardPreview_redeemable(ctx context.Context, field graphql.CollectedField, obj *model.RewardPreview) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RewardPreview_redeemable(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Redeemable, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.Money) graphql.Marshaler {
+			return ec.marshalNMoney2farthingᚋgraphᚋmodelᚐMoney(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RewardPreview_redeemable(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RewardPreview",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Money(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _RewardRate_currency(ctx context.Context, field graphql.CollectedField, obj *model.RewardRate) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RewardRate_currency(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Currency, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v money.Code) graphql.Marshaler {
+			return ec.marshalNCurrencyCode2farthingᚋinternalᚋmoneyᚐCode(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RewardRate_currency(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RewardRate", field, false, false, errors.New("field of type CurrencyCode does not have child fields"))
+}
+
+func (ec *executionContext) _RewardRate_rate(ctx context.Context, field graphql.CollectedField, obj *model.RewardRate) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RewardRate_rate(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Rate, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.Decimal) graphql.Marshaler {
+			return ec.marshalNDecimal2farthingᚋgraphᚋmodelᚐDecimal(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RewardRate_rate(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RewardRate", field, false, false, errors.New("field of type Decimal does not have child fields"))
+}
+
+func (ec *executionContext) _RewardRule_id(ctx context.Context, field graphql.CollectedField, obj *model.RewardRule) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RewardRule_id(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ID(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RewardRule_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RewardRule", field, true, false, errors.New("field of type ID does not have child fields"))
+}
+
+func (ec *executionContext) _RewardRule_kind(ctx context.Context, field graphql.CollectedField, obj *model.RewardRule) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RewardRule_kind(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Kind(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.RewardRuleKind) graphql.Marshaler {
+			return ec.marshalNRewardRuleKind2farthingᚋgraphᚋmodelᚐRewardRuleKind(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RewardRule_kind(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RewardRule", field, true, false, errors.New("field of type RewardRuleKind does not have child fields"))
+}
+
+func (ec *executionContext) _RewardRule_code(ctx context.Context, field graphql.CollectedField, obj *model.RewardRule) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RewardRule_code(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Code, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RewardRule_code(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RewardRule", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _RewardRule_status(ctx context.Context, field graphql.CollectedField, obj *model.RewardRule) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RewardRule_status(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Status(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.OfferStatus) graphql.Marshaler {
+			return ec.marshalNOfferStatus2farthingᚋgraphᚋmodelᚐOfferStatus(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RewardRule_status(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RewardRule", field, true, false, errors.New("field of type OfferStatus does not have child fields"))
+}
+
+func (ec *executionContext) _RewardRule_name(ctx context.Context, field graphql.CollectedField, obj *model.RewardRule) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RewardRule_name(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return obj.Name(fc.Args["languages"].([]string)), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RewardRule_name(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RewardRule",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return nil, errors.New("field of type String does not have child fields")
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_RewardRule_name_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _RewardRule_description(ctx context.Context, field graphql.CollectedField, obj *model.RewardRule) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RewardRule_description(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return obj.Description(fc.Args["languages"].([]string)), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RewardRule_description(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RewardRule",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return nil, errors.New("field of type String does not have child fields")
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_RewardRule_description_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _RewardRule_languages(ctx context.Context, field graphql.CollectedField, obj *model.RewardRule) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RewardRule_languages(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Languages(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return ec.marshalNLanguageTag2ᚕstringᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RewardRule_languages(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RewardRule", field, true, false, errors.New("field of type LanguageTag does not have child fields"))
+}
+
+func (ec *executionContext) _RewardRule_picture(ctx context.Context, field graphql.CollectedField, obj *model.RewardRule) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RewardRule_picture(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Picture(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_RewardRule_picture(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RewardRule", field, true, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _RewardRule_startsAt(ctx context.Context, field graphql.CollectedField, obj *model.RewardRule) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RewardRule_startsAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.StartsAt(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalOTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_RewardRule_startsAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RewardRule", field, true, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _RewardRule_endsAt(ctx context.Context, field graphql.CollectedField, obj *model.RewardRule) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RewardRule_endsAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.EndsAt(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalOTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_RewardRule_endsAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RewardRule", field, true, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _RewardRule_points(ctx context.Context, field graphql.CollectedField, obj *model.RewardRule) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RewardRule_points(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Points(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.PointsTerms) graphql.Marshaler {
+			return ec.marshalOPointsTerms2ᚖfarthingᚋgraphᚋmodelᚐPointsTerms(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_RewardRule_points(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RewardRule",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PointsTerms(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _RewardRule_badge(ctx context.Context, field graphql.CollectedField, obj *model.RewardRule) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RewardRule_badge(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Badge(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.BadgeTerms) graphql.Marshaler {
+			return ec.marshalOBadgeTerms2ᚖfarthingᚋgraphᚋmodelᚐBadgeTerms(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_RewardRule_badge(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RewardRule",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_BadgeTerms(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _RewardRule_quest(ctx context.Context, field graphql.CollectedField, obj *model.RewardRule) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RewardRule_quest(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Quest(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.QuestTerms) graphql.Marshaler {
+			return ec.marshalOQuestTerms2ᚖfarthingᚋgraphᚋmodelᚐQuestTerms(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_RewardRule_quest(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RewardRule",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_QuestTerms(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _RewardRule_level(ctx context.Context, field graphql.CollectedField, obj *model.RewardRule) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RewardRule_level(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Level(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.LevelTerms) graphql.Marshaler {
+			return ec.marshalOLevelTerms2ᚖfarthingᚋgraphᚋmodelᚐLevelTerms(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_RewardRule_level(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RewardRule",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_LevelTerms(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _RewardRule_streak(ctx context.Context, field graphql.CollectedField, obj *model.RewardRule) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RewardRule_streak(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Streak(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.StreakTerms) graphql.Marshaler {
+			return ec.marshalOStreakTerms2ᚖfarthingᚋgraphᚋmodelᚐStreakTerms(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_RewardRule_streak(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RewardRule",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_StreakTerms(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _RewardRule_leaderboard(ctx context.Context, field graphql.CollectedField, obj *model.RewardRule) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RewardRule_leaderboard(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Leaderboard(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.LeaderboardTerms) graphql.Marshaler {
+			return ec.marshalOLeaderboardTerms2ᚖfarthingᚋgraphᚋmodelᚐLeaderboardTerms(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_RewardRule_leaderboard(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RewardRule",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_LeaderboardTerms(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _RewardRule_perk(ctx context.Context, field graphql.CollectedField, obj *model.RewardRule) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RewardRule_perk(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Perk(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.PerkTerms) graphql.Marshaler {
+			return ec.marshalOPerkTerms2ᚖfarthingᚋgraphᚋmodelᚐPerkTerms(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_RewardRule_perk(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RewardRule",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PerkTerms(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _RewardRule_discount(ctx context.Context, field graphql.CollectedField, obj *model.RewardRule) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RewardRule_discount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Discount(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.DiscountTerms) graphql.Marshaler {
+			return ec.marshalODiscountTerms2ᚖfarthingᚋgraphᚋmodelᚐDiscountTerms(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_RewardRule_discount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RewardRule",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_DiscountTerms(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _RewardRule_version(ctx context.Context, field graphql.CollectedField, obj *model.RewardRule) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RewardRule_version(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Version, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RewardRule_version(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RewardRule", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _RewardRule_createdAt(ctx context.Context, field graphql.CollectedField, obj *model.RewardRule) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RewardRule_createdAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CreatedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RewardRule_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RewardRule", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _RewardRule_updatedAt(ctx context.Context, field graphql.CollectedField, obj *model.RewardRule) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RewardRule_updatedAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UpdatedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RewardRule_updatedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RewardRule", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _RewardRuleConnection_edges(ctx context.Context, field graphql.CollectedField, obj *model.RewardRuleConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RewardRuleConnection_edges(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Edges, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.RewardRuleEdge) graphql.Marshaler {
+			return ec.marshalNRewardRuleEdge2ᚕfarthingᚋgraphᚋmodelᚐRewardRuleEdgeᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RewardRuleConnection_edges(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RewardRuleConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RewardRuleEdge(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _RewardRuleConnection_nodes(ctx context.Context, field graphql.CollectedField, obj *model.RewardRuleConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RewardRuleConnection_nodes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Nodes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.RewardRule) graphql.Marshaler {
+			return ec.marshalNRewardRule2ᚕfarthingᚋgraphᚋmodelᚐRewardRuleᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RewardRuleConnection_nodes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RewardRuleConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RewardRule(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _RewardRuleConnection_pageInfo(ctx context.Context, field graphql.CollectedField, obj *model.RewardRuleConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RewardRuleConnection_pageInfo(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PageInfo, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.PageInfo) graphql.Marshaler {
+			return ec.marshalNPageInfo2farthingᚋgraphᚋmodelᚐPageInfo(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RewardRuleConnection_pageInfo(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RewardRuleConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PageInfo(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _RewardRuleConnection_totalCount(ctx context.Context, field graphql.CollectedField, obj *model.RewardRuleConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RewardRuleConnection_totalCount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TotalCount(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RewardRuleConnection_totalCount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RewardRuleConnection", field, true, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _RewardRuleEdge_cursor(ctx context.Context, field graphql.CollectedField, obj *model.RewardRuleEdge) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RewardRuleEdge_cursor(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Cursor, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RewardRuleEdge_cursor(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RewardRuleEdge", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _RewardRuleEdge_node(ctx context.Context, field graphql.CollectedField, obj *model.RewardRuleEdge) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RewardRuleEdge_node(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Node, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.RewardRule) graphql.Marshaler {
+			return ec.marshalNRewardRule2farthingᚋgraphᚋmodelᚐRewardRule(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RewardRuleEdge_node(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RewardRuleEdge",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RewardRule(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _RewardRulePayload_rule(ctx context.Context, field graphql.CollectedField, obj *model.RewardRulePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RewardRulePayload_rule(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Rule, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.RewardRule) graphql.Marshaler {
+			return ec.marshalORewardRule2ᚖfarthingᚋgraphᚋmodelᚐRewardRule(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_RewardRulePayload_rule(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RewardRulePayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RewardRule(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _RewardRulePayload_errors(ctx context.Context, field graphql.CollectedField, obj *model.RewardRulePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RewardRulePayload_errors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Errors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.UserError) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕfarthingᚋgraphᚋmodelᚐUserErrorᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RewardRulePayload_errors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RewardRulePayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return nil, errors.New("FieldContext.Child cannot be called on type INTERFACE")
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _RewardRulePreview_shoppers(ctx context.Context, field graphql.CollectedField, obj *model.RewardRulePreview) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RewardRulePreview_shoppers(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Shoppers, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RewardRulePreview_shoppers(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RewardRulePreview", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _RewardRulePreview_purchases(ctx context.Context, field graphql.CollectedField, obj *model.RewardRulePreview) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RewardRulePreview_purchases(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Purchases, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RewardRulePreview_purchases(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RewardRulePreview", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _RewardRulePreview_points(ctx context.Context, field graphql.CollectedField, obj *model.RewardRulePreview) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RewardRulePreview_points(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Points, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.Money) graphql.Marshaler {
+			return ec.marshalNMoney2farthingᚋgraphᚋmodelᚐMoney(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RewardRulePreview_points(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RewardRulePreview",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Money(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _RewardRulePreview_considered(ctx context.Context, field graphql.CollectedField, obj *model.RewardRulePreview) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RewardRulePreview_considered(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Considered, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RewardRulePreview_considered(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RewardRulePreview", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _RewardRulePreviewPayload_preview(ctx context.Context, field graphql.CollectedField, obj *model.RewardRulePreviewPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RewardRulePreviewPayload_preview(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Preview, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.RewardRulePreview) graphql.Marshaler {
+			return ec.marshalORewardRulePreview2ᚖfarthingᚋgraphᚋmodelᚐRewardRulePreview(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_RewardRulePreviewPayload_preview(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RewardRulePreviewPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RewardRulePreview(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _RewardRulePreviewPayload_errors(ctx context.Context, field graphql.CollectedField, obj *model.RewardRulePreviewPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RewardRulePreviewPayload_errors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Errors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.UserError) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕfarthingᚋgraphᚋmodelᚐUserErrorᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RewardRulePreviewPayload_errors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RewardRulePreviewPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return nil, errors.New("FieldContext.Child cannot be called on type INTERFACE")
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _RewardScope_products(ctx context.Context, field graphql.CollectedField, obj *model.RewardScope) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RewardScope_products(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Products, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return ec.marshalNID2ᚕstringᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RewardScope_products(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RewardScope", field, false, false, errors.New("field of type ID does not have child fields"))
+}
+
+func (ec *executionContext) _RewardScope_tags(ctx context.Context, field graphql.CollectedField, obj *model.RewardScope) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RewardScope_tags(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Tags, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return ec.marshalNString2ᚕstringᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RewardScope_tags(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RewardScope", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _RewardScope_categories(ctx context.Context, field graphql.CollectedField, obj *model.RewardScope) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RewardScope_categories(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Categories, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return ec.marshalNString2ᚕstringᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RewardScope_categories(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RewardScope", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _RewardScope_creators(ctx context.Context, field graphql.CollectedField, obj *model.RewardScope) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RewardScope_creators(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Creators, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return ec.marshalNString2ᚕstringᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RewardScope_creators(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RewardScope", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Rewards_enabled(ctx context.Context, field graphql.CollectedField, obj *model.Rewards) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Rewards_enabled(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Enabled(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Rewards_enabled(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Rewards", field, true, false, errors.New("field of type Boolean does not have child fields"))
+}
+
+func (ec *executionContext) _Rewards_timeZone(ctx context.Context, field graphql.CollectedField, obj *model.Rewards) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Rewards_timeZone(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TimeZone(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Rewards_timeZone(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Rewards", field, true, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Rewards_displayName(ctx context.Context, field graphql.CollectedField, obj *model.Rewards) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Rewards_displayName(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.DisplayName(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Rewards_displayName(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Rewards", field, true, false, errors.New("field of type String does not have child fields"))
+}
+
 func (ec *executionContext) _Rewards_points(ctx context.Context, field graphql.CollectedField, obj *model.Rewards) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -21574,7 +31961,7 @@ func (ec *executionContext) _Rewards_points(ctx context.Context, field graphql.C
 			return ec.fieldContext_Rewards_points(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Points, nil
+			return obj.Points(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v model.Money) graphql.Marshaler {
@@ -21588,10 +31975,234 @@ func (ec *executionContext) fieldContext_Rewards_points(_ context.Context, field
 	fc = &graphql.FieldContext{
 		Object:     "Rewards",
 		Field:      field,
-		IsMethod:   false,
+		IsMethod:   true,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_Money(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Rewards_pointsDebt(ctx context.Context, field graphql.CollectedField, obj *model.Rewards) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Rewards_pointsDebt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PointsDebt(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.Money) graphql.Marshaler {
+			return ec.marshalNMoney2farthingᚋgraphᚋmodelᚐMoney(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Rewards_pointsDebt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Rewards",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Money(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Rewards_expiring(ctx context.Context, field graphql.CollectedField, obj *model.Rewards) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Rewards_expiring(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Expiring(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.ExpiringPoints) graphql.Marshaler {
+			return ec.marshalOExpiringPoints2ᚖfarthingᚋgraphᚋmodelᚐExpiringPoints(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Rewards_expiring(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Rewards",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ExpiringPoints(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Rewards_lifetimePoints(ctx context.Context, field graphql.CollectedField, obj *model.Rewards) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Rewards_lifetimePoints(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.LifetimePoints(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.Money) graphql.Marshaler {
+			return ec.marshalNMoney2farthingᚋgraphᚋmodelᚐMoney(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Rewards_lifetimePoints(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Rewards",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Money(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Rewards_level(ctx context.Context, field graphql.CollectedField, obj *model.Rewards) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Rewards_level(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Level(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Level) graphql.Marshaler {
+			return ec.marshalOLevel2ᚖfarthingᚋgraphᚋmodelᚐLevel(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Rewards_level(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Rewards",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Level(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Rewards_nextLevel(ctx context.Context, field graphql.CollectedField, obj *model.Rewards) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Rewards_nextLevel(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.NextLevel(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.NextLevel) graphql.Marshaler {
+			return ec.marshalONextLevel2ᚖfarthingᚋgraphᚋmodelᚐNextLevel(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Rewards_nextLevel(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Rewards",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_NextLevel(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Rewards_days(ctx context.Context, field graphql.CollectedField, obj *model.Rewards) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Rewards_days(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Days(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.StreakStatus) graphql.Marshaler {
+			return ec.marshalOStreakStatus2ᚖfarthingᚋgraphᚋmodelᚐStreakStatus(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Rewards_days(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Rewards",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_StreakStatus(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Rewards_weeks(ctx context.Context, field graphql.CollectedField, obj *model.Rewards) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Rewards_weeks(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Weeks(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.StreakStatus) graphql.Marshaler {
+			return ec.marshalOStreakStatus2ᚖfarthingᚋgraphᚋmodelᚐStreakStatus(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Rewards_weeks(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Rewards",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_StreakStatus(ctx, field)
 		},
 	}
 	return fc, nil
@@ -21606,7 +32217,7 @@ func (ec *executionContext) _Rewards_badges(ctx context.Context, field graphql.C
 			return ec.fieldContext_Rewards_badges(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Badges, nil
+			return obj.Badges(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []model.BadgeAward) graphql.Marshaler {
@@ -21620,11 +32231,142 @@ func (ec *executionContext) fieldContext_Rewards_badges(_ context.Context, field
 	fc = &graphql.FieldContext{
 		Object:     "Rewards",
 		Field:      field,
-		IsMethod:   false,
+		IsMethod:   true,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_BadgeAward(ctx, field)
 		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Rewards_badgeProgress(ctx context.Context, field graphql.CollectedField, obj *model.Rewards) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Rewards_badgeProgress(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.BadgeProgress(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.BadgeProgress) graphql.Marshaler {
+			return ec.marshalNBadgeProgress2ᚕfarthingᚋgraphᚋmodelᚐBadgeProgressᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Rewards_badgeProgress(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Rewards",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_BadgeProgress(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Rewards_secretBadgesLeft(ctx context.Context, field graphql.CollectedField, obj *model.Rewards) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Rewards_secretBadgesLeft(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.SecretBadgesLeft(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Rewards_secretBadgesLeft(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Rewards", field, true, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _Rewards_quests(ctx context.Context, field graphql.CollectedField, obj *model.Rewards) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Rewards_quests(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Quests(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.QuestStatus) graphql.Marshaler {
+			return ec.marshalNQuestStatus2ᚕfarthingᚋgraphᚋmodelᚐQuestStatusᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Rewards_quests(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Rewards",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_QuestStatus(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Rewards_activity(ctx context.Context, field graphql.CollectedField, obj *model.Rewards) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Rewards_activity(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return obj.Activity(ctx, fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.RewardEventConnection) graphql.Marshaler {
+			return ec.marshalNRewardEventConnection2farthingᚋgraphᚋmodelᚐRewardEventConnection(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Rewards_activity(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Rewards",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RewardEventConnection(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Rewards_activity_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
 	}
 	return fc, nil
 }
@@ -22199,6 +32941,190 @@ func (ec *executionContext) fieldContext_SoldOutError_quote(_ context.Context, f
 	return fc, nil
 }
 
+func (ec *executionContext) _StreakStatus_count(ctx context.Context, field graphql.CollectedField, obj *model.StreakStatus) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_StreakStatus_count(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Count, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_StreakStatus_count(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("StreakStatus", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _StreakStatus_best(ctx context.Context, field graphql.CollectedField, obj *model.StreakStatus) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_StreakStatus_best(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Best, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_StreakStatus_best(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("StreakStatus", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _StreakStatus_freezes(ctx context.Context, field graphql.CollectedField, obj *model.StreakStatus) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_StreakStatus_freezes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Freezes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_StreakStatus_freezes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("StreakStatus", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _StreakStatus_until(ctx context.Context, field graphql.CollectedField, obj *model.StreakStatus) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_StreakStatus_until(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Until, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalOTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_StreakStatus_until(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("StreakStatus", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _StreakTerms_period(ctx context.Context, field graphql.CollectedField, obj *model.StreakTerms) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_StreakTerms_period(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Period, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.StreakPeriod) graphql.Marshaler {
+			return ec.marshalNStreakPeriod2farthingᚋgraphᚋmodelᚐStreakPeriod(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_StreakTerms_period(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("StreakTerms", field, false, false, errors.New("field of type StreakPeriod does not have child fields"))
+}
+
+func (ec *executionContext) _StreakTerms_grace(ctx context.Context, field graphql.CollectedField, obj *model.StreakTerms) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_StreakTerms_grace(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Grace, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_StreakTerms_grace(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("StreakTerms", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _StreakTerms_freezeEvery(ctx context.Context, field graphql.CollectedField, obj *model.StreakTerms) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_StreakTerms_freezeEvery(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.FreezeEvery, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_StreakTerms_freezeEvery(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("StreakTerms", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _StreakTerms_maxFreezes(ctx context.Context, field graphql.CollectedField, obj *model.StreakTerms) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_StreakTerms_maxFreezes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.MaxFreezes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_StreakTerms_maxFreezes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("StreakTerms", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
 func (ec *executionContext) _Subscription_flashSale(ctx context.Context, field graphql.CollectedField) (ret func(ctx context.Context) graphql.Marshaler) {
 	return graphql.ResolveFieldStream(
 		ctx,
@@ -22239,6 +33165,56 @@ func (ec *executionContext) fieldContext_Subscription_flashSale(ctx context.Cont
 	if fc.Args, err = ec.field_Subscription_flashSale_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Subscription_rewardActivity(ctx context.Context, field graphql.CollectedField) (ret func(ctx context.Context) graphql.Marshaler) {
+	return graphql.ResolveFieldStream(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Subscription_rewardActivity(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Subscription().RewardActivity(ctx)
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				is, err := ec.unmarshalNRole2ᚕfarthingᚋinternalᚋactorᚐRoleᚄ(ctx, "SHOPPER")
+				if err != nil {
+					var zeroVal model.RewardEvent
+					return zeroVal, err
+				}
+				if ec.Directives.Role == nil {
+					var zeroVal model.RewardEvent
+					return zeroVal, errors.New("directive role is not implemented")
+				}
+				return ec.Directives.Role(ctx, nil, directive0, is)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v model.RewardEvent) graphql.Marshaler {
+			return ec.marshalNRewardEvent2farthingᚋgraphᚋmodelᚐRewardEvent(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Subscription_rewardActivity(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Subscription",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RewardEvent(ctx, field)
+		},
 	}
 	return fc, nil
 }
@@ -24244,6 +35220,70 @@ func (ec *executionContext) fieldContext_UpdateProductPayload_errors(_ context.C
 	return fc, nil
 }
 
+func (ec *executionContext) _UpdateRewardSettingsPayload_rewards(ctx context.Context, field graphql.CollectedField, obj *model.UpdateRewardSettingsPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_UpdateRewardSettingsPayload_rewards(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Rewards, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Rewards) graphql.Marshaler {
+			return ec.marshalORewards2ᚖfarthingᚋgraphᚋmodelᚐRewards(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_UpdateRewardSettingsPayload_rewards(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "UpdateRewardSettingsPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Rewards(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _UpdateRewardSettingsPayload_errors(ctx context.Context, field graphql.CollectedField, obj *model.UpdateRewardSettingsPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_UpdateRewardSettingsPayload_errors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Errors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.UserError) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕfarthingᚋgraphᚋmodelᚐUserErrorᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_UpdateRewardSettingsPayload_errors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "UpdateRewardSettingsPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return nil, errors.New("FieldContext.Child cannot be called on type INTERFACE")
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _UpdateTierPlanPayload_tierPlan(ctx context.Context, field graphql.CollectedField, obj *model.UpdateTierPlanPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -25877,6 +36917,43 @@ func (ec *executionContext) unmarshalInputArchiveProductInput(ctx context.Contex
 	return it, nil
 }
 
+func (ec *executionContext) unmarshalInputArchiveRewardRuleInput(ctx context.Context, obj any) (model.ArchiveRewardRuleInput, error) {
+	var it model.ArchiveRewardRuleInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"id", "expectedVersion"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
+		case "expectedVersion":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("expectedVersion"))
+			data, err := ec.unmarshalOInt2ᚖint(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ExpectedVersion = graphql.OmittableOf(data)
+		}
+	}
+	return it, nil
+}
+
 func (ec *executionContext) unmarshalInputAuditFilter(ctx context.Context, obj any) (model.AuditFilter, error) {
 	var it model.AuditFilter
 	if obj == nil {
@@ -25930,6 +37007,47 @@ func (ec *executionContext) unmarshalInputAuditFilter(ctx context.Context, obj a
 				return it, err
 			}
 			it.Until = graphql.OmittableOf(data)
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputBadgeTermsInput(ctx context.Context, obj any) (model.BadgeTermsInput, error) {
+	var it model.BadgeTermsInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["secret"]; !present {
+		asMap["secret"] = false
+	}
+
+	fieldsInOrder := [...]string{"goals", "secret"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "goals":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("goals"))
+			data, err := ec.unmarshalNRewardGoalInput2ᚕfarthingᚋgraphᚋmodelᚐRewardGoalInputᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Goals = data
+		case "secret":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("secret"))
+			data, err := ec.unmarshalNBoolean2bool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Secret = data
 		}
 	}
 	return it, nil
@@ -26086,7 +37204,7 @@ func (ec *executionContext) unmarshalInputCheckoutInput(ctx context.Context, obj
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"idempotencyKey", "currency", "items", "couponCode", "expectedTotal"}
+	fieldsInOrder := [...]string{"idempotencyKey", "currency", "items", "couponCode", "redeemPoints", "expectedTotal"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -26121,6 +37239,13 @@ func (ec *executionContext) unmarshalInputCheckoutInput(ctx context.Context, obj
 				return it, err
 			}
 			it.CouponCode = graphql.OmittableOf(data)
+		case "redeemPoints":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("redeemPoints"))
+			data, err := ec.unmarshalODecimal2ᚖfarthingᚋgraphᚋmodelᚐDecimal(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.RedeemPoints = graphql.OmittableOf(data)
 		case "expectedTotal":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("expectedTotal"))
 			data, err := ec.unmarshalNDecimal2farthingᚋgraphᚋmodelᚐDecimal(ctx, v)
@@ -26759,6 +37884,57 @@ func (ec *executionContext) unmarshalInputCreateTrialOfferInput(ctx context.Cont
 	return it, nil
 }
 
+func (ec *executionContext) unmarshalInputDiscountTermsInput(ctx context.Context, obj any) (model.DiscountTermsInput, error) {
+	var it model.DiscountTermsInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["mostPercent"]; !present {
+		asMap["mostPercent"] = "100"
+	}
+	if _, present := asMap["least"]; !present {
+		asMap["least"] = "0"
+	}
+
+	fieldsInOrder := [...]string{"worth", "mostPercent", "least"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "worth":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("worth"))
+			data, err := ec.unmarshalNRewardRateInput2ᚕfarthingᚋgraphᚋmodelᚐRewardRateInputᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Worth = data
+		case "mostPercent":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("mostPercent"))
+			data, err := ec.unmarshalNDecimal2farthingᚋgraphᚋmodelᚐDecimal(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.MostPercent = data
+		case "least":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("least"))
+			data, err := ec.unmarshalNDecimal2farthingᚋgraphᚋmodelᚐDecimal(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Least = data
+		}
+	}
+	return it, nil
+}
+
 func (ec *executionContext) unmarshalInputEndFlashSaleInput(ctx context.Context, obj any) (model.EndFlashSaleInput, error) {
 	var it model.EndFlashSaleInput
 	if obj == nil {
@@ -26791,6 +37967,98 @@ func (ec *executionContext) unmarshalInputEndFlashSaleInput(ctx context.Context,
 				return it, err
 			}
 			it.ExpectedVersion = graphql.OmittableOf(data)
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputLeaderboardTermsInput(ctx context.Context, obj any) (model.LeaderboardTermsInput, error) {
+	var it model.LeaderboardTermsInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"period", "measure", "currency", "scope"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "period":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("period"))
+			data, err := ec.unmarshalNLeaderboardPeriod2farthingᚋgraphᚋmodelᚐLeaderboardPeriod(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Period = data
+		case "measure":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("measure"))
+			data, err := ec.unmarshalNRewardMeasure2farthingᚋgraphᚋmodelᚐRewardMeasure(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Measure = data
+		case "currency":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("currency"))
+			data, err := ec.unmarshalOCurrencyCode2ᚖfarthingᚋinternalᚋmoneyᚐCode(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Currency = graphql.OmittableOf(data)
+		case "scope":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("scope"))
+			data, err := ec.unmarshalORewardScopeInput2ᚖfarthingᚋgraphᚋmodelᚐRewardScopeInput(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Scope = graphql.OmittableOf(data)
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputLevelTermsInput(ctx context.Context, obj any) (model.LevelTermsInput, error) {
+	var it model.LevelTermsInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["extraPercent"]; !present {
+		asMap["extraPercent"] = "0"
+	}
+
+	fieldsInOrder := [...]string{"from", "extraPercent"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "from":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("from"))
+			data, err := ec.unmarshalNDecimal2farthingᚋgraphᚋmodelᚐDecimal(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.From = data
+		case "extraPercent":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("extraPercent"))
+			data, err := ec.unmarshalNDecimal2farthingᚋgraphᚋmodelᚐDecimal(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ExtraPercent = data
 		}
 	}
 	return it, nil
@@ -27101,6 +38369,187 @@ func (ec *executionContext) unmarshalInputOfferScopeInput(ctx context.Context, o
 	return it, nil
 }
 
+func (ec *executionContext) unmarshalInputPerkTermsInput(ctx context.Context, obj any) (model.PerkTermsInput, error) {
+	var it model.PerkTermsInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["freezes"]; !present {
+		asMap["freezes"] = 0
+	}
+
+	fieldsInOrder := [...]string{"cost", "freezes"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "cost":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("cost"))
+			data, err := ec.unmarshalNDecimal2farthingᚋgraphᚋmodelᚐDecimal(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Cost = data
+		case "freezes":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("freezes"))
+			data, err := ec.unmarshalNInt2int(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Freezes = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputPointsStepInput(ctx context.Context, obj any) (model.PointsStepInput, error) {
+	var it model.PointsStepInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"from", "rate"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "from":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("from"))
+			data, err := ec.unmarshalNDecimal2farthingᚋgraphᚋmodelᚐDecimal(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.From = data
+		case "rate":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("rate"))
+			data, err := ec.unmarshalNDecimal2farthingᚋgraphᚋmodelᚐDecimal(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Rate = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputPointsTermsInput(ctx context.Context, obj any) (model.PointsTermsInput, error) {
+	var it model.PointsTermsInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["rates"]; !present {
+		asMap["rates"] = []any{}
+	}
+	if _, present := asMap["steps"]; !present {
+		asMap["steps"] = []any{}
+	}
+	if _, present := asMap["firstPurchase"]; !present {
+		asMap["firstPurchase"] = false
+	}
+
+	fieldsInOrder := [...]string{"rates", "steps", "currency", "points", "extraPercent", "firstPurchase", "scope", "perDay", "perShopper", "expireDays"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "rates":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("rates"))
+			data, err := ec.unmarshalNRewardRateInput2ᚕfarthingᚋgraphᚋmodelᚐRewardRateInputᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Rates = data
+		case "steps":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("steps"))
+			data, err := ec.unmarshalNPointsStepInput2ᚕfarthingᚋgraphᚋmodelᚐPointsStepInputᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Steps = data
+		case "currency":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("currency"))
+			data, err := ec.unmarshalOCurrencyCode2ᚖfarthingᚋinternalᚋmoneyᚐCode(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Currency = graphql.OmittableOf(data)
+		case "points":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("points"))
+			data, err := ec.unmarshalODecimal2ᚖfarthingᚋgraphᚋmodelᚐDecimal(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Points = graphql.OmittableOf(data)
+		case "extraPercent":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("extraPercent"))
+			data, err := ec.unmarshalODecimal2ᚖfarthingᚋgraphᚋmodelᚐDecimal(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ExtraPercent = graphql.OmittableOf(data)
+		case "firstPurchase":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("firstPurchase"))
+			data, err := ec.unmarshalNBoolean2bool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.FirstPurchase = data
+		case "scope":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("scope"))
+			data, err := ec.unmarshalORewardScopeInput2ᚖfarthingᚋgraphᚋmodelᚐRewardScopeInput(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Scope = graphql.OmittableOf(data)
+		case "perDay":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("perDay"))
+			data, err := ec.unmarshalODecimal2ᚖfarthingᚋgraphᚋmodelᚐDecimal(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.PerDay = graphql.OmittableOf(data)
+		case "perShopper":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("perShopper"))
+			data, err := ec.unmarshalODecimal2ᚖfarthingᚋgraphᚋmodelᚐDecimal(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.PerShopper = graphql.OmittableOf(data)
+		case "expireDays":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("expireDays"))
+			data, err := ec.unmarshalOInt2ᚖint(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ExpireDays = graphql.OmittableOf(data)
+		}
+	}
+	return it, nil
+}
+
 func (ec *executionContext) unmarshalInputPriceInput(ctx context.Context, obj any) (model.PriceInput, error) {
 	var it model.PriceInput
 	if obj == nil {
@@ -27272,6 +38721,47 @@ func (ec *executionContext) unmarshalInputProductTextInput(ctx context.Context, 
 	return it, nil
 }
 
+func (ec *executionContext) unmarshalInputQuestTermsInput(ctx context.Context, obj any) (model.QuestTermsInput, error) {
+	var it model.QuestTermsInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["points"]; !present {
+		asMap["points"] = "0"
+	}
+
+	fieldsInOrder := [...]string{"goals", "points"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "goals":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("goals"))
+			data, err := ec.unmarshalNRewardGoalInput2ᚕfarthingᚋgraphᚋmodelᚐRewardGoalInputᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Goals = data
+		case "points":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("points"))
+			data, err := ec.unmarshalNDecimal2farthingᚋgraphᚋmodelᚐDecimal(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Points = data
+		}
+	}
+	return it, nil
+}
+
 func (ec *executionContext) unmarshalInputQuoteInput(ctx context.Context, obj any) (model.QuoteInput, error) {
 	var it model.QuoteInput
 	if obj == nil {
@@ -27283,7 +38773,7 @@ func (ec *executionContext) unmarshalInputQuoteInput(ctx context.Context, obj an
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"currency", "items", "couponCode"}
+	fieldsInOrder := [...]string{"currency", "items", "couponCode", "redeemPoints"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -27311,6 +38801,13 @@ func (ec *executionContext) unmarshalInputQuoteInput(ctx context.Context, obj an
 				return it, err
 			}
 			it.CouponCode = graphql.OmittableOf(data)
+		case "redeemPoints":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("redeemPoints"))
+			data, err := ec.unmarshalODecimal2ᚖfarthingᚋgraphᚋmodelᚐDecimal(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.RedeemPoints = graphql.OmittableOf(data)
 		}
 	}
 	return it, nil
@@ -27362,6 +38859,462 @@ func (ec *executionContext) unmarshalInputRecurrenceInput(ctx context.Context, o
 				return it, err
 			}
 			it.Until = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputRedeemPerkInput(ctx context.Context, obj any) (model.RedeemPerkInput, error) {
+	var it model.RedeemPerkInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"idempotencyKey", "perkId"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "idempotencyKey":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idempotencyKey"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.IdempotencyKey = data
+		case "perkId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("perkId"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.PerkID = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputRefundPurchaseInput(ctx context.Context, obj any) (model.RefundPurchaseInput, error) {
+	var it model.RefundPurchaseInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"idempotencyKey", "purchaseId", "reason"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "idempotencyKey":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idempotencyKey"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.IdempotencyKey = data
+		case "purchaseId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("purchaseId"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.PurchaseID = data
+		case "reason":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("reason"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Reason = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputRewardGoalInput(ctx context.Context, obj any) (model.RewardGoalInput, error) {
+	var it model.RewardGoalInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"measure", "currency", "scope", "target"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "measure":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("measure"))
+			data, err := ec.unmarshalNRewardMeasure2farthingᚋgraphᚋmodelᚐRewardMeasure(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Measure = data
+		case "currency":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("currency"))
+			data, err := ec.unmarshalOCurrencyCode2ᚖfarthingᚋinternalᚋmoneyᚐCode(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Currency = graphql.OmittableOf(data)
+		case "scope":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("scope"))
+			data, err := ec.unmarshalORewardScopeInput2ᚖfarthingᚋgraphᚋmodelᚐRewardScopeInput(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Scope = graphql.OmittableOf(data)
+		case "target":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("target"))
+			data, err := ec.unmarshalNDecimal2farthingᚋgraphᚋmodelᚐDecimal(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Target = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputRewardRateInput(ctx context.Context, obj any) (model.RewardRateInput, error) {
+	var it model.RewardRateInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"currency", "rate"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "currency":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("currency"))
+			data, err := ec.unmarshalNCurrencyCode2farthingᚋinternalᚋmoneyᚐCode(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Currency = data
+		case "rate":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("rate"))
+			data, err := ec.unmarshalNDecimal2farthingᚋgraphᚋmodelᚐDecimal(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Rate = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputRewardRuleFilter(ctx context.Context, obj any) (model.RewardRuleFilter, error) {
+	var it model.RewardRuleFilter
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"kinds", "statuses"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "kinds":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("kinds"))
+			data, err := ec.unmarshalORewardRuleKind2ᚕfarthingᚋgraphᚋmodelᚐRewardRuleKindᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Kinds = graphql.OmittableOf(data)
+		case "statuses":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("statuses"))
+			data, err := ec.unmarshalOOfferStatus2ᚕfarthingᚋgraphᚋmodelᚐOfferStatusᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Statuses = graphql.OmittableOf(data)
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputRewardRuleInput(ctx context.Context, obj any) (model.RewardRuleInput, error) {
+	var it model.RewardRuleInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["status"]; !present {
+		asMap["status"] = "ACTIVE"
+	}
+
+	fieldsInOrder := [...]string{"code", "status", "texts", "picture", "startsAt", "endsAt", "points", "badge", "quest", "level", "streak", "leaderboard", "perk", "discount"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "code":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("code"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Code = graphql.OmittableOf(data)
+		case "status":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("status"))
+			data, err := ec.unmarshalNOfferStatus2farthingᚋgraphᚋmodelᚐOfferStatus(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Status = data
+		case "texts":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("texts"))
+			data, err := ec.unmarshalNProductTextInput2ᚕfarthingᚋgraphᚋmodelᚐProductTextInputᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Texts = data
+		case "picture":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("picture"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Picture = graphql.OmittableOf(data)
+		case "startsAt":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("startsAt"))
+			data, err := ec.unmarshalOTime2ᚖtimeᚐTime(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.StartsAt = graphql.OmittableOf(data)
+		case "endsAt":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("endsAt"))
+			data, err := ec.unmarshalOTime2ᚖtimeᚐTime(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.EndsAt = graphql.OmittableOf(data)
+		case "points":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("points"))
+			data, err := ec.unmarshalOPointsTermsInput2ᚖfarthingᚋgraphᚋmodelᚐPointsTermsInput(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Points = graphql.OmittableOf(data)
+		case "badge":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("badge"))
+			data, err := ec.unmarshalOBadgeTermsInput2ᚖfarthingᚋgraphᚋmodelᚐBadgeTermsInput(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Badge = graphql.OmittableOf(data)
+		case "quest":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("quest"))
+			data, err := ec.unmarshalOQuestTermsInput2ᚖfarthingᚋgraphᚋmodelᚐQuestTermsInput(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Quest = graphql.OmittableOf(data)
+		case "level":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("level"))
+			data, err := ec.unmarshalOLevelTermsInput2ᚖfarthingᚋgraphᚋmodelᚐLevelTermsInput(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Level = graphql.OmittableOf(data)
+		case "streak":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("streak"))
+			data, err := ec.unmarshalOStreakTermsInput2ᚖfarthingᚋgraphᚋmodelᚐStreakTermsInput(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Streak = graphql.OmittableOf(data)
+		case "leaderboard":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("leaderboard"))
+			data, err := ec.unmarshalOLeaderboardTermsInput2ᚖfarthingᚋgraphᚋmodelᚐLeaderboardTermsInput(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Leaderboard = graphql.OmittableOf(data)
+		case "perk":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("perk"))
+			data, err := ec.unmarshalOPerkTermsInput2ᚖfarthingᚋgraphᚋmodelᚐPerkTermsInput(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Perk = graphql.OmittableOf(data)
+		case "discount":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("discount"))
+			data, err := ec.unmarshalODiscountTermsInput2ᚖfarthingᚋgraphᚋmodelᚐDiscountTermsInput(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Discount = graphql.OmittableOf(data)
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputRewardScopeInput(ctx context.Context, obj any) (model.RewardScopeInput, error) {
+	var it model.RewardScopeInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["products"]; !present {
+		asMap["products"] = []any{}
+	}
+	if _, present := asMap["tags"]; !present {
+		asMap["tags"] = []any{}
+	}
+	if _, present := asMap["categories"]; !present {
+		asMap["categories"] = []any{}
+	}
+	if _, present := asMap["creators"]; !present {
+		asMap["creators"] = []any{}
+	}
+
+	fieldsInOrder := [...]string{"products", "tags", "categories", "creators"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "products":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("products"))
+			data, err := ec.unmarshalNID2ᚕstringᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Products = data
+		case "tags":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("tags"))
+			data, err := ec.unmarshalNString2ᚕstringᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Tags = data
+		case "categories":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("categories"))
+			data, err := ec.unmarshalNString2ᚕstringᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Categories = data
+		case "creators":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("creators"))
+			data, err := ec.unmarshalNString2ᚕstringᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Creators = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputStreakTermsInput(ctx context.Context, obj any) (model.StreakTermsInput, error) {
+	var it model.StreakTermsInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["grace"]; !present {
+		asMap["grace"] = 0
+	}
+	if _, present := asMap["freezeEvery"]; !present {
+		asMap["freezeEvery"] = 0
+	}
+	if _, present := asMap["maxFreezes"]; !present {
+		asMap["maxFreezes"] = 0
+	}
+
+	fieldsInOrder := [...]string{"period", "grace", "freezeEvery", "maxFreezes"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "period":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("period"))
+			data, err := ec.unmarshalNStreakPeriod2farthingᚋgraphᚋmodelᚐStreakPeriod(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Period = data
+		case "grace":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("grace"))
+			data, err := ec.unmarshalNInt2int(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Grace = data
+		case "freezeEvery":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("freezeEvery"))
+			data, err := ec.unmarshalNInt2int(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.FreezeEvery = data
+		case "maxFreezes":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("maxFreezes"))
+			data, err := ec.unmarshalNInt2int(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.MaxFreezes = data
 		}
 	}
 	return it, nil
@@ -27904,6 +39857,94 @@ func (ec *executionContext) unmarshalInputUpdateProductInput(ctx context.Context
 	return it, nil
 }
 
+func (ec *executionContext) unmarshalInputUpdateRewardRuleInput(ctx context.Context, obj any) (model.UpdateRewardRuleInput, error) {
+	var it model.UpdateRewardRuleInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"id", "expectedVersion", "rule"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
+		case "expectedVersion":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("expectedVersion"))
+			data, err := ec.unmarshalOInt2ᚖint(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ExpectedVersion = graphql.OmittableOf(data)
+		case "rule":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("rule"))
+			data, err := ec.unmarshalNRewardRuleInput2farthingᚋgraphᚋmodelᚐRewardRuleInput(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Rule = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputUpdateRewardSettingsInput(ctx context.Context, obj any) (model.UpdateRewardSettingsInput, error) {
+	var it model.UpdateRewardSettingsInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"timeZone", "enabled", "displayName"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "timeZone":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("timeZone"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.TimeZone = graphql.OmittableOf(data)
+		case "enabled":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("enabled"))
+			data, err := ec.unmarshalOBoolean2ᚖbool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Enabled = graphql.OmittableOf(data)
+		case "displayName":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("displayName"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.DisplayName = graphql.OmittableOf(data)
+		}
+	}
+	return it, nil
+}
+
 func (ec *executionContext) unmarshalInputUpdateTierPlanInput(ctx context.Context, obj any) (model.UpdateTierPlanInput, error) {
 	var it model.UpdateTierPlanInput
 	if obj == nil {
@@ -28188,6 +40229,20 @@ func (ec *executionContext) _Node(ctx context.Context, sel ast.SelectionSet, obj
 			return graphql.Null
 		}
 		return ec._Shopper(ctx, sel, obj)
+	case model.RewardRule:
+		return ec._RewardRule(ctx, sel, &obj)
+	case *model.RewardRule:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._RewardRule(ctx, sel, obj)
+	case model.Refund:
+		return ec._Refund(ctx, sel, &obj)
+	case *model.Refund:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._Refund(ctx, sel, obj)
 	case model.Purchase:
 		return ec._Purchase(ctx, sel, &obj)
 	case *model.Purchase:
@@ -28388,6 +40443,13 @@ func (ec *executionContext) _UserError(ctx context.Context, sel ast.SelectionSet
 			return graphql.Null
 		}
 		return ec._ConflictError(ctx, sel, obj)
+	case model.AlreadyRefundedError:
+		return ec._AlreadyRefundedError(ctx, sel, &obj)
+	case *model.AlreadyRefundedError:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._AlreadyRefundedError(ctx, sel, obj)
 	case model.AlreadyOwnedError:
 		return ec._AlreadyOwnedError(ctx, sel, &obj)
 	case *model.AlreadyOwnedError:
@@ -28496,6 +40558,59 @@ func (ec *executionContext) _AlreadyOwnedError(ctx context.Context, sel ast.Sele
 		case "bundle":
 			out.Values[i] = ec._AlreadyOwnedError_bundle(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var alreadyRefundedErrorImplementors = []string{"AlreadyRefundedError", "UserError"}
+
+func (ec *executionContext) _AlreadyRefundedError(ctx context.Context, sel ast.SelectionSet, obj *model.AlreadyRefundedError) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, alreadyRefundedErrorImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("AlreadyRefundedError")
+		case "code":
+			out.Values[i] = ec._AlreadyRefundedError_code(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "message":
+			out.Values[i] = ec._AlreadyRefundedError_message(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "path":
+			out.Values[i] = ec._AlreadyRefundedError_path(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "refund":
+			out.Values[i] = ec._AlreadyRefundedError_refund(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		default:
@@ -29001,6 +41116,16 @@ func (ec *executionContext) _Badge(ctx context.Context, sel ast.SelectionSet, ob
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "picture":
+			out.Values[i] = ec._Badge_picture(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "secret":
+			out.Values[i] = ec._Badge_secret(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -29046,6 +41171,92 @@ func (ec *executionContext) _BadgeAward(ctx context.Context, sel ast.SelectionSe
 			}
 		case "awardedAt":
 			out.Values[i] = ec._BadgeAward_awardedAt(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var badgeProgressImplementors = []string{"BadgeProgress"}
+
+func (ec *executionContext) _BadgeProgress(ctx context.Context, sel ast.SelectionSet, obj *model.BadgeProgress) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, badgeProgressImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("BadgeProgress")
+		case "badge":
+			out.Values[i] = ec._BadgeProgress_badge(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "goals":
+			out.Values[i] = ec._BadgeProgress_goals(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var badgeTermsImplementors = []string{"BadgeTerms"}
+
+func (ec *executionContext) _BadgeTerms(ctx context.Context, sel ast.SelectionSet, obj *model.BadgeTerms) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, badgeTermsImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("BadgeTerms")
+		case "goals":
+			out.Values[i] = ec._BadgeTerms_goals(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "secret":
+			out.Values[i] = ec._BadgeTerms_secret(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -30366,6 +42577,54 @@ func (ec *executionContext) _CreateTrialOfferPayload(ctx context.Context, sel as
 	return out
 }
 
+var discountTermsImplementors = []string{"DiscountTerms"}
+
+func (ec *executionContext) _DiscountTerms(ctx context.Context, sel ast.SelectionSet, obj *model.DiscountTerms) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, discountTermsImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("DiscountTerms")
+		case "worth":
+			out.Values[i] = ec._DiscountTerms_worth(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "mostPercent":
+			out.Values[i] = ec._DiscountTerms_mostPercent(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "least":
+			out.Values[i] = ec._DiscountTerms_least(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
 var endFlashSalePayloadImplementors = []string{"EndFlashSalePayload"}
 
 func (ec *executionContext) _EndFlashSalePayload(ctx context.Context, sel ast.SelectionSet, obj *model.EndFlashSalePayload) graphql.Marshaler {
@@ -30630,6 +42889,49 @@ func (ec *executionContext) _EntitlementEdge(ctx context.Context, sel ast.Select
 			}
 		case "node":
 			out.Values[i] = ec._EntitlementEdge_node(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var expiringPointsImplementors = []string{"ExpiringPoints"}
+
+func (ec *executionContext) _ExpiringPoints(ctx context.Context, sel ast.SelectionSet, obj *model.ExpiringPoints) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, expiringPointsImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ExpiringPoints")
+		case "points":
+			out.Values[i] = ec._ExpiringPoints_points(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "at":
+			out.Values[i] = ec._ExpiringPoints_at(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -31101,6 +43403,64 @@ func (ec *executionContext) _GeneralError(ctx context.Context, sel ast.Selection
 	return out
 }
 
+var goalProgressImplementors = []string{"GoalProgress"}
+
+func (ec *executionContext) _GoalProgress(ctx context.Context, sel ast.SelectionSet, obj *model.GoalProgress) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, goalProgressImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("GoalProgress")
+		case "measure":
+			out.Values[i] = ec._GoalProgress_measure(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "currency":
+			out.Values[i] = ec._GoalProgress_currency(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "scope":
+			out.Values[i] = ec._GoalProgress_scope(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "reached":
+			out.Values[i] = ec._GoalProgress_reached(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "target":
+			out.Values[i] = ec._GoalProgress_target(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
 var idempotencyKeyReusedErrorImplementors = []string{"IdempotencyKeyReusedError", "UserError"}
 
 func (ec *executionContext) _IdempotencyKeyReusedError(ctx context.Context, sel ast.SelectionSet, obj *model.IdempotencyKeyReusedError) graphql.Marshaler {
@@ -31260,6 +43620,537 @@ func (ec *executionContext) _InvalidInputError(ctx context.Context, sel ast.Sele
 	return out
 }
 
+var leaderboardImplementors = []string{"Leaderboard"}
+
+func (ec *executionContext) _Leaderboard(ctx context.Context, sel ast.SelectionSet, obj *model.Leaderboard) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, leaderboardImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("Leaderboard")
+		case "code":
+			out.Values[i] = ec._Leaderboard_code(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "name":
+			out.Values[i] = ec._Leaderboard_name(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "description":
+			out.Values[i] = ec._Leaderboard_description(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "period":
+			out.Values[i] = ec._Leaderboard_period(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "measure":
+			out.Values[i] = ec._Leaderboard_measure(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "currency":
+			out.Values[i] = ec._Leaderboard_currency(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "scope":
+			out.Values[i] = ec._Leaderboard_scope(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "standing":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Leaderboard_standing(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var leaderboardPlaceImplementors = []string{"LeaderboardPlace"}
+
+func (ec *executionContext) _LeaderboardPlace(ctx context.Context, sel ast.SelectionSet, obj *model.LeaderboardPlace) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, leaderboardPlaceImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("LeaderboardPlace")
+		case "rank":
+			out.Values[i] = ec._LeaderboardPlace_rank(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "displayName":
+			out.Values[i] = ec._LeaderboardPlace_displayName(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "score":
+			out.Values[i] = ec._LeaderboardPlace_score(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "isMe":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._LeaderboardPlace_isMe(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var leaderboardPlaceConnectionImplementors = []string{"LeaderboardPlaceConnection"}
+
+func (ec *executionContext) _LeaderboardPlaceConnection(ctx context.Context, sel ast.SelectionSet, obj *model.LeaderboardPlaceConnection) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, leaderboardPlaceConnectionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("LeaderboardPlaceConnection")
+		case "edges":
+			out.Values[i] = ec._LeaderboardPlaceConnection_edges(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "nodes":
+			out.Values[i] = ec._LeaderboardPlaceConnection_nodes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "pageInfo":
+			out.Values[i] = ec._LeaderboardPlaceConnection_pageInfo(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var leaderboardPlaceEdgeImplementors = []string{"LeaderboardPlaceEdge"}
+
+func (ec *executionContext) _LeaderboardPlaceEdge(ctx context.Context, sel ast.SelectionSet, obj *model.LeaderboardPlaceEdge) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, leaderboardPlaceEdgeImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("LeaderboardPlaceEdge")
+		case "cursor":
+			out.Values[i] = ec._LeaderboardPlaceEdge_cursor(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "node":
+			out.Values[i] = ec._LeaderboardPlaceEdge_node(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var leaderboardStandingImplementors = []string{"LeaderboardStanding"}
+
+func (ec *executionContext) _LeaderboardStanding(ctx context.Context, sel ast.SelectionSet, obj *model.LeaderboardStanding) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, leaderboardStandingImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("LeaderboardStanding")
+		case "startsAt":
+			out.Values[i] = ec._LeaderboardStanding_startsAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "endsAt":
+			out.Values[i] = ec._LeaderboardStanding_endsAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "count":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._LeaderboardStanding_count(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "places":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._LeaderboardStanding_places(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "me":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._LeaderboardStanding_me(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "aroundMe":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._LeaderboardStanding_aroundMe(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var leaderboardTermsImplementors = []string{"LeaderboardTerms"}
+
+func (ec *executionContext) _LeaderboardTerms(ctx context.Context, sel ast.SelectionSet, obj *model.LeaderboardTerms) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, leaderboardTermsImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("LeaderboardTerms")
+		case "period":
+			out.Values[i] = ec._LeaderboardTerms_period(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "measure":
+			out.Values[i] = ec._LeaderboardTerms_measure(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "currency":
+			out.Values[i] = ec._LeaderboardTerms_currency(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "scope":
+			out.Values[i] = ec._LeaderboardTerms_scope(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
 var leftOutImplementors = []string{"LeftOut"}
 
 func (ec *executionContext) _LeftOut(ctx context.Context, sel ast.SelectionSet, obj *model.LeftOut) graphql.Marshaler {
@@ -31314,6 +44205,112 @@ func (ec *executionContext) _LeftOut(ctx context.Context, sel ast.SelectionSet, 
 			out.Values[i] = ec._LeftOut_reason(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var levelImplementors = []string{"Level"}
+
+func (ec *executionContext) _Level(ctx context.Context, sel ast.SelectionSet, obj *model.Level) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, levelImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("Level")
+		case "code":
+			out.Values[i] = ec._Level_code(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "name":
+			out.Values[i] = ec._Level_name(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "description":
+			out.Values[i] = ec._Level_description(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "picture":
+			out.Values[i] = ec._Level_picture(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "from":
+			out.Values[i] = ec._Level_from(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "extraPercent":
+			out.Values[i] = ec._Level_extraPercent(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var levelTermsImplementors = []string{"LevelTerms"}
+
+func (ec *executionContext) _LevelTerms(ctx context.Context, sel ast.SelectionSet, obj *model.LevelTerms) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, levelTermsImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("LevelTerms")
+		case "from":
+			out.Values[i] = ec._LevelTerms_from(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "extraPercent":
+			out.Values[i] = ec._LevelTerms_extraPercent(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
 			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
@@ -31543,6 +44540,13 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "refundPurchase":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_refundPurchase(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		case "useEntitlement":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_useEntitlement(ctx, field)
@@ -31669,6 +44673,41 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "createRewardRule":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_createRewardRule(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "updateRewardRule":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_updateRewardRule(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "archiveRewardRule":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_archiveRewardRule(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "updateRewardSettings":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_updateRewardSettings(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "redeemPerk":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_redeemPerk(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		case "topUpWallet":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_topUpWallet(ctx, field)
@@ -31680,6 +44719,49 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_adjustWallet(ctx, field)
 			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var nextLevelImplementors = []string{"NextLevel"}
+
+func (ec *executionContext) _NextLevel(ctx context.Context, sel ast.SelectionSet, obj *model.NextLevel) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, nextLevelImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("NextLevel")
+		case "level":
+			out.Values[i] = ec._NextLevel_level(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "missing":
+			out.Values[i] = ec._NextLevel_missing(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -32208,6 +45290,296 @@ func (ec *executionContext) _PageInfo(ctx context.Context, sel ast.SelectionSet,
 			}
 		case "endCursor":
 			out.Values[i] = ec._PageInfo_endCursor(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var perkImplementors = []string{"Perk"}
+
+func (ec *executionContext) _Perk(ctx context.Context, sel ast.SelectionSet, obj *model.Perk) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, perkImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("Perk")
+		case "id":
+			out.Values[i] = ec._Perk_id(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "code":
+			out.Values[i] = ec._Perk_code(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "name":
+			out.Values[i] = ec._Perk_name(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "description":
+			out.Values[i] = ec._Perk_description(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "picture":
+			out.Values[i] = ec._Perk_picture(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "cost":
+			out.Values[i] = ec._Perk_cost(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "freezes":
+			out.Values[i] = ec._Perk_freezes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var perkTermsImplementors = []string{"PerkTerms"}
+
+func (ec *executionContext) _PerkTerms(ctx context.Context, sel ast.SelectionSet, obj *model.PerkTerms) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, perkTermsImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("PerkTerms")
+		case "cost":
+			out.Values[i] = ec._PerkTerms_cost(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "freezes":
+			out.Values[i] = ec._PerkTerms_freezes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var pointsAwardImplementors = []string{"PointsAward"}
+
+func (ec *executionContext) _PointsAward(ctx context.Context, sel ast.SelectionSet, obj *model.PointsAward) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, pointsAwardImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("PointsAward")
+		case "code":
+			out.Values[i] = ec._PointsAward_code(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "name":
+			out.Values[i] = ec._PointsAward_name(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "version":
+			out.Values[i] = ec._PointsAward_version(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "points":
+			out.Values[i] = ec._PointsAward_points(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var pointsStepImplementors = []string{"PointsStep"}
+
+func (ec *executionContext) _PointsStep(ctx context.Context, sel ast.SelectionSet, obj *model.PointsStep) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, pointsStepImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("PointsStep")
+		case "from":
+			out.Values[i] = ec._PointsStep_from(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "rate":
+			out.Values[i] = ec._PointsStep_rate(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var pointsTermsImplementors = []string{"PointsTerms"}
+
+func (ec *executionContext) _PointsTerms(ctx context.Context, sel ast.SelectionSet, obj *model.PointsTerms) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, pointsTermsImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("PointsTerms")
+		case "rates":
+			out.Values[i] = ec._PointsTerms_rates(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "steps":
+			out.Values[i] = ec._PointsTerms_steps(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "currency":
+			out.Values[i] = ec._PointsTerms_currency(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "points":
+			out.Values[i] = ec._PointsTerms_points(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "extraPercent":
+			out.Values[i] = ec._PointsTerms_extraPercent(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "firstPurchase":
+			out.Values[i] = ec._PointsTerms_firstPurchase(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "scope":
+			out.Values[i] = ec._PointsTerms_scope(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "perDay":
+			out.Values[i] = ec._PointsTerms_perDay(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "perShopper":
+			out.Values[i] = ec._PointsTerms_perShopper(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "expireDays":
+			out.Values[i] = ec._PointsTerms_expireDays(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
@@ -33053,52 +46425,133 @@ func (ec *executionContext) _Purchase(ctx context.Context, sel ast.SelectionSet,
 		case "id":
 			out.Values[i] = ec._Purchase_id(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "ordinal":
 			out.Values[i] = ec._Purchase_ordinal(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "currency":
 			out.Values[i] = ec._Purchase_currency(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "lines":
 			out.Values[i] = ec._Purchase_lines(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "subtotal":
 			out.Values[i] = ec._Purchase_subtotal(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "savings":
 			out.Values[i] = ec._Purchase_savings(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "total":
 			out.Values[i] = ec._Purchase_total(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "pointsEarned":
-			out.Values[i] = ec._Purchase_pointsEarned(ctx, field, obj)
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Purchase_pointsEarned(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "rewards":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Purchase_rewards(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "status":
+			out.Values[i] = ec._Purchase_status(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "refund":
+			out.Values[i] = ec._Purchase_refund(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "entitlements":
 			out.Values[i] = ec._Purchase_entitlements(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "createdAt":
 			out.Values[i] = ec._Purchase_createdAt(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
@@ -33452,18 +46905,256 @@ func (ec *executionContext) _PurchaseRewards(ctx context.Context, sel ast.Select
 		case "pointsEarned":
 			out.Values[i] = ec._PurchaseRewards_pointsEarned(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "why":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._PurchaseRewards_why(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "pointsSpent":
+			out.Values[i] = ec._PurchaseRewards_pointsSpent(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "pointsBalance":
-			out.Values[i] = ec._PurchaseRewards_pointsBalance(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
-				out.Invalids++
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._PurchaseRewards_pointsBalance(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
 			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "badges":
-			out.Values[i] = ec._PurchaseRewards_badges(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
-				out.Invalids++
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._PurchaseRewards_badges(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
 			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "quests":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._PurchaseRewards_quests(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "days":
+			out.Values[i] = ec._PurchaseRewards_days(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "weeks":
+			out.Values[i] = ec._PurchaseRewards_weeks(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "newDay":
+			out.Values[i] = ec._PurchaseRewards_newDay(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "level":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._PurchaseRewards_level(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "nextLevel":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._PurchaseRewards_nextLevel(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -33857,6 +47548,182 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return rrm(innerCtx) })
+		case "rewardRules":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Query_rewardRules(ctx, field)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			rrm := func(ctx context.Context) graphql.Marshaler {
+				return ec.OperationContext.RootResolverMiddleware(ctx,
+					func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return rrm(innerCtx) })
+		case "rewardRule":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Query_rewardRule(ctx, field)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			rrm := func(ctx context.Context) graphql.Marshaler {
+				return ec.OperationContext.RootResolverMiddleware(ctx,
+					func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return rrm(innerCtx) })
+		case "rewardRulePreview":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Query_rewardRulePreview(ctx, field)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			rrm := func(ctx context.Context) graphql.Marshaler {
+				return ec.OperationContext.RootResolverMiddleware(ctx,
+					func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return rrm(innerCtx) })
+		case "leaderboards":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Query_leaderboards(ctx, field)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			rrm := func(ctx context.Context) graphql.Marshaler {
+				return ec.OperationContext.RootResolverMiddleware(ctx,
+					func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return rrm(innerCtx) })
+		case "leaderboard":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Query_leaderboard(ctx, field)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			rrm := func(ctx context.Context) graphql.Marshaler {
+				return ec.OperationContext.RootResolverMiddleware(ctx,
+					func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return rrm(innerCtx) })
+		case "badges":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Query_badges(ctx, field)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			rrm := func(ctx context.Context) graphql.Marshaler {
+				return ec.OperationContext.RootResolverMiddleware(ctx,
+					func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return rrm(innerCtx) })
+		case "levels":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Query_levels(ctx, field)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			rrm := func(ctx context.Context) graphql.Marshaler {
+				return ec.OperationContext.RootResolverMiddleware(ctx,
+					func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return rrm(innerCtx) })
+		case "perks":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Query_perks(ctx, field)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			rrm := func(ctx context.Context) graphql.Marshaler {
+				return ec.OperationContext.RootResolverMiddleware(ctx,
+					func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return rrm(innerCtx) })
 		case "__type":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Query___type(ctx, field)
@@ -33870,6 +47737,165 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 			})
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var questImplementors = []string{"Quest"}
+
+func (ec *executionContext) _Quest(ctx context.Context, sel ast.SelectionSet, obj *model.Quest) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, questImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("Quest")
+		case "code":
+			out.Values[i] = ec._Quest_code(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "name":
+			out.Values[i] = ec._Quest_name(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "description":
+			out.Values[i] = ec._Quest_description(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "picture":
+			out.Values[i] = ec._Quest_picture(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "startsAt":
+			out.Values[i] = ec._Quest_startsAt(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "endsAt":
+			out.Values[i] = ec._Quest_endsAt(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "points":
+			out.Values[i] = ec._Quest_points(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var questStatusImplementors = []string{"QuestStatus"}
+
+func (ec *executionContext) _QuestStatus(ctx context.Context, sel ast.SelectionSet, obj *model.QuestStatus) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, questStatusImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("QuestStatus")
+		case "quest":
+			out.Values[i] = ec._QuestStatus_quest(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "goals":
+			out.Values[i] = ec._QuestStatus_goals(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "completedAt":
+			out.Values[i] = ec._QuestStatus_completedAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var questTermsImplementors = []string{"QuestTerms"}
+
+func (ec *executionContext) _QuestTerms(ctx context.Context, sel ast.SelectionSet, obj *model.QuestTerms) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, questTermsImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("QuestTerms")
+		case "goals":
+			out.Values[i] = ec._QuestTerms_goals(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "points":
+			out.Values[i] = ec._QuestTerms_points(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
 			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
@@ -34265,6 +48291,658 @@ func (ec *executionContext) _Recurrence(ctx context.Context, sel ast.SelectionSe
 	return out
 }
 
+var redeemPerkPayloadImplementors = []string{"RedeemPerkPayload"}
+
+func (ec *executionContext) _RedeemPerkPayload(ctx context.Context, sel ast.SelectionSet, obj *model.RedeemPerkPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, redeemPerkPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("RedeemPerkPayload")
+		case "event":
+			out.Values[i] = ec._RedeemPerkPayload_event(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "replayed":
+			out.Values[i] = ec._RedeemPerkPayload_replayed(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "errors":
+			out.Values[i] = ec._RedeemPerkPayload_errors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var refundImplementors = []string{"Refund", "Node"}
+
+func (ec *executionContext) _Refund(ctx context.Context, sel ast.SelectionSet, obj *model.Refund) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, refundImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("Refund")
+		case "id":
+			out.Values[i] = ec._Refund_id(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "purchase":
+			out.Values[i] = ec._Refund_purchase(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "total":
+			out.Values[i] = ec._Refund_total(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "pointsTaken":
+			out.Values[i] = ec._Refund_pointsTaken(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "pointsReturned":
+			out.Values[i] = ec._Refund_pointsReturned(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "reason":
+			out.Values[i] = ec._Refund_reason(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "createdAt":
+			out.Values[i] = ec._Refund_createdAt(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var refundPurchasePayloadImplementors = []string{"RefundPurchasePayload"}
+
+func (ec *executionContext) _RefundPurchasePayload(ctx context.Context, sel ast.SelectionSet, obj *model.RefundPurchasePayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, refundPurchasePayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("RefundPurchasePayload")
+		case "refund":
+			out.Values[i] = ec._RefundPurchasePayload_refund(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "replayed":
+			out.Values[i] = ec._RefundPurchasePayload_replayed(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "errors":
+			out.Values[i] = ec._RefundPurchasePayload_errors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var rewardEventImplementors = []string{"RewardEvent"}
+
+func (ec *executionContext) _RewardEvent(ctx context.Context, sel ast.SelectionSet, obj *model.RewardEvent) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, rewardEventImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("RewardEvent")
+		case "id":
+			out.Values[i] = ec._RewardEvent_id(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "seq":
+			out.Values[i] = ec._RewardEvent_seq(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "kind":
+			out.Values[i] = ec._RewardEvent_kind(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "purchaseId":
+			out.Values[i] = ec._RewardEvent_purchaseId(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "perk":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._RewardEvent_perk(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "pointsGained":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._RewardEvent_pointsGained(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "pointsTaken":
+			out.Values[i] = ec._RewardEvent_pointsTaken(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "pointsBalance":
+			out.Values[i] = ec._RewardEvent_pointsBalance(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "why":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._RewardEvent_why(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "badges":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._RewardEvent_badges(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "quests":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._RewardEvent_quests(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "days":
+			out.Values[i] = ec._RewardEvent_days(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "weeks":
+			out.Values[i] = ec._RewardEvent_weeks(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "level":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._RewardEvent_level(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "createdAt":
+			out.Values[i] = ec._RewardEvent_createdAt(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var rewardEventConnectionImplementors = []string{"RewardEventConnection"}
+
+func (ec *executionContext) _RewardEventConnection(ctx context.Context, sel ast.SelectionSet, obj *model.RewardEventConnection) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, rewardEventConnectionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("RewardEventConnection")
+		case "edges":
+			out.Values[i] = ec._RewardEventConnection_edges(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "nodes":
+			out.Values[i] = ec._RewardEventConnection_nodes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "pageInfo":
+			out.Values[i] = ec._RewardEventConnection_pageInfo(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "totalCount":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._RewardEventConnection_totalCount(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var rewardEventEdgeImplementors = []string{"RewardEventEdge"}
+
+func (ec *executionContext) _RewardEventEdge(ctx context.Context, sel ast.SelectionSet, obj *model.RewardEventEdge) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, rewardEventEdgeImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("RewardEventEdge")
+		case "cursor":
+			out.Values[i] = ec._RewardEventEdge_cursor(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "node":
+			out.Values[i] = ec._RewardEventEdge_node(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var rewardGoalImplementors = []string{"RewardGoal"}
+
+func (ec *executionContext) _RewardGoal(ctx context.Context, sel ast.SelectionSet, obj *model.RewardGoal) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, rewardGoalImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("RewardGoal")
+		case "measure":
+			out.Values[i] = ec._RewardGoal_measure(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "currency":
+			out.Values[i] = ec._RewardGoal_currency(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "scope":
+			out.Values[i] = ec._RewardGoal_scope(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "target":
+			out.Values[i] = ec._RewardGoal_target(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
 var rewardPreviewImplementors = []string{"RewardPreview"}
 
 func (ec *executionContext) _RewardPreview(ctx context.Context, sel ast.SelectionSet, obj *model.RewardPreview) graphql.Marshaler {
@@ -34282,8 +48960,545 @@ func (ec *executionContext) _RewardPreview(ctx context.Context, sel ast.Selectio
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "why":
+			out.Values[i] = ec._RewardPreview_why(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		case "badges":
 			out.Values[i] = ec._RewardPreview_badges(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "quests":
+			out.Values[i] = ec._RewardPreview_quests(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "days":
+			out.Values[i] = ec._RewardPreview_days(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "weeks":
+			out.Values[i] = ec._RewardPreview_weeks(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "level":
+			out.Values[i] = ec._RewardPreview_level(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "nextLevel":
+			out.Values[i] = ec._RewardPreview_nextLevel(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "redeemable":
+			out.Values[i] = ec._RewardPreview_redeemable(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var rewardRateImplementors = []string{"RewardRate"}
+
+func (ec *executionContext) _RewardRate(ctx context.Context, sel ast.SelectionSet, obj *model.RewardRate) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, rewardRateImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("RewardRate")
+		case "currency":
+			out.Values[i] = ec._RewardRate_currency(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "rate":
+			out.Values[i] = ec._RewardRate_rate(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var rewardRuleImplementors = []string{"RewardRule", "Node"}
+
+func (ec *executionContext) _RewardRule(ctx context.Context, sel ast.SelectionSet, obj *model.RewardRule) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, rewardRuleImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("RewardRule")
+		case "id":
+			out.Values[i] = ec._RewardRule_id(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "kind":
+			out.Values[i] = ec._RewardRule_kind(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "code":
+			out.Values[i] = ec._RewardRule_code(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "status":
+			out.Values[i] = ec._RewardRule_status(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "name":
+			out.Values[i] = ec._RewardRule_name(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "description":
+			out.Values[i] = ec._RewardRule_description(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "languages":
+			out.Values[i] = ec._RewardRule_languages(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "picture":
+			out.Values[i] = ec._RewardRule_picture(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "startsAt":
+			out.Values[i] = ec._RewardRule_startsAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "endsAt":
+			out.Values[i] = ec._RewardRule_endsAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "points":
+			out.Values[i] = ec._RewardRule_points(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "badge":
+			out.Values[i] = ec._RewardRule_badge(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "quest":
+			out.Values[i] = ec._RewardRule_quest(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "level":
+			out.Values[i] = ec._RewardRule_level(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "streak":
+			out.Values[i] = ec._RewardRule_streak(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "leaderboard":
+			out.Values[i] = ec._RewardRule_leaderboard(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "perk":
+			out.Values[i] = ec._RewardRule_perk(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "discount":
+			out.Values[i] = ec._RewardRule_discount(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "version":
+			out.Values[i] = ec._RewardRule_version(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "createdAt":
+			out.Values[i] = ec._RewardRule_createdAt(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "updatedAt":
+			out.Values[i] = ec._RewardRule_updatedAt(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var rewardRuleConnectionImplementors = []string{"RewardRuleConnection"}
+
+func (ec *executionContext) _RewardRuleConnection(ctx context.Context, sel ast.SelectionSet, obj *model.RewardRuleConnection) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, rewardRuleConnectionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("RewardRuleConnection")
+		case "edges":
+			out.Values[i] = ec._RewardRuleConnection_edges(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "nodes":
+			out.Values[i] = ec._RewardRuleConnection_nodes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "pageInfo":
+			out.Values[i] = ec._RewardRuleConnection_pageInfo(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "totalCount":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._RewardRuleConnection_totalCount(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var rewardRuleEdgeImplementors = []string{"RewardRuleEdge"}
+
+func (ec *executionContext) _RewardRuleEdge(ctx context.Context, sel ast.SelectionSet, obj *model.RewardRuleEdge) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, rewardRuleEdgeImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("RewardRuleEdge")
+		case "cursor":
+			out.Values[i] = ec._RewardRuleEdge_cursor(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "node":
+			out.Values[i] = ec._RewardRuleEdge_node(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var rewardRulePayloadImplementors = []string{"RewardRulePayload"}
+
+func (ec *executionContext) _RewardRulePayload(ctx context.Context, sel ast.SelectionSet, obj *model.RewardRulePayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, rewardRulePayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("RewardRulePayload")
+		case "rule":
+			out.Values[i] = ec._RewardRulePayload_rule(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "errors":
+			out.Values[i] = ec._RewardRulePayload_errors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var rewardRulePreviewImplementors = []string{"RewardRulePreview"}
+
+func (ec *executionContext) _RewardRulePreview(ctx context.Context, sel ast.SelectionSet, obj *model.RewardRulePreview) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, rewardRulePreviewImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("RewardRulePreview")
+		case "shoppers":
+			out.Values[i] = ec._RewardRulePreview_shoppers(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "purchases":
+			out.Values[i] = ec._RewardRulePreview_purchases(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "points":
+			out.Values[i] = ec._RewardRulePreview_points(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "considered":
+			out.Values[i] = ec._RewardRulePreview_considered(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var rewardRulePreviewPayloadImplementors = []string{"RewardRulePreviewPayload"}
+
+func (ec *executionContext) _RewardRulePreviewPayload(ctx context.Context, sel ast.SelectionSet, obj *model.RewardRulePreviewPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, rewardRulePreviewPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("RewardRulePreviewPayload")
+		case "preview":
+			out.Values[i] = ec._RewardRulePreviewPayload_preview(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "errors":
+			out.Values[i] = ec._RewardRulePreviewPayload_errors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var rewardScopeImplementors = []string{"RewardScope"}
+
+func (ec *executionContext) _RewardScope(ctx context.Context, sel ast.SelectionSet, obj *model.RewardScope) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, rewardScopeImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("RewardScope")
+		case "products":
+			out.Values[i] = ec._RewardScope_products(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "tags":
+			out.Values[i] = ec._RewardScope_tags(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "categories":
+			out.Values[i] = ec._RewardScope_categories(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "creators":
+			out.Values[i] = ec._RewardScope_creators(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -34320,16 +49535,119 @@ func (ec *executionContext) _Rewards(ctx context.Context, sel ast.SelectionSet, 
 		switch field.Name {
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("Rewards")
+		case "enabled":
+			out.Values[i] = ec._Rewards_enabled(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "timeZone":
+			out.Values[i] = ec._Rewards_timeZone(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "displayName":
+			out.Values[i] = ec._Rewards_displayName(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
 		case "points":
 			out.Values[i] = ec._Rewards_points(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "pointsDebt":
+			out.Values[i] = ec._Rewards_pointsDebt(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "expiring":
+			out.Values[i] = ec._Rewards_expiring(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "lifetimePoints":
+			out.Values[i] = ec._Rewards_lifetimePoints(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "level":
+			out.Values[i] = ec._Rewards_level(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "nextLevel":
+			out.Values[i] = ec._Rewards_nextLevel(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "days":
+			out.Values[i] = ec._Rewards_days(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "weeks":
+			out.Values[i] = ec._Rewards_weeks(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "badges":
 			out.Values[i] = ec._Rewards_badges(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "badgeProgress":
+			out.Values[i] = ec._Rewards_badgeProgress(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "secretBadgesLeft":
+			out.Values[i] = ec._Rewards_secretBadgesLeft(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "quests":
+			out.Values[i] = ec._Rewards_quests(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "activity":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Rewards_activity(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -34690,6 +50008,112 @@ func (ec *executionContext) _SoldOutError(ctx context.Context, sel ast.Selection
 	return out
 }
 
+var streakStatusImplementors = []string{"StreakStatus"}
+
+func (ec *executionContext) _StreakStatus(ctx context.Context, sel ast.SelectionSet, obj *model.StreakStatus) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, streakStatusImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("StreakStatus")
+		case "count":
+			out.Values[i] = ec._StreakStatus_count(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "best":
+			out.Values[i] = ec._StreakStatus_best(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "freezes":
+			out.Values[i] = ec._StreakStatus_freezes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "until":
+			out.Values[i] = ec._StreakStatus_until(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var streakTermsImplementors = []string{"StreakTerms"}
+
+func (ec *executionContext) _StreakTerms(ctx context.Context, sel ast.SelectionSet, obj *model.StreakTerms) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, streakTermsImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("StreakTerms")
+		case "period":
+			out.Values[i] = ec._StreakTerms_period(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "grace":
+			out.Values[i] = ec._StreakTerms_grace(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "freezeEvery":
+			out.Values[i] = ec._StreakTerms_freezeEvery(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "maxFreezes":
+			out.Values[i] = ec._StreakTerms_maxFreezes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
 var subscriptionImplementors = []string{"Subscription"}
 
 func (ec *executionContext) _Subscription(ctx context.Context, sel ast.SelectionSet) func(ctx context.Context) graphql.Marshaler {
@@ -34705,6 +50129,8 @@ func (ec *executionContext) _Subscription(ctx context.Context, sel ast.Selection
 	switch fields[0].Name {
 	case "flashSale":
 		return ec._Subscription_flashSale(ctx, fields[0])
+	case "rewardActivity":
+		return ec._Subscription_rewardActivity(ctx, fields[0])
 	default:
 		panic("unknown field " + strconv.Quote(fields[0].Name))
 	}
@@ -35862,6 +51288,49 @@ func (ec *executionContext) _UpdateProductPayload(ctx context.Context, sel ast.S
 	return out
 }
 
+var updateRewardSettingsPayloadImplementors = []string{"UpdateRewardSettingsPayload"}
+
+func (ec *executionContext) _UpdateRewardSettingsPayload(ctx context.Context, sel ast.SelectionSet, obj *model.UpdateRewardSettingsPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, updateRewardSettingsPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("UpdateRewardSettingsPayload")
+		case "rewards":
+			out.Values[i] = ec._UpdateRewardSettingsPayload_rewards(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "errors":
+			out.Values[i] = ec._UpdateRewardSettingsPayload_errors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
 var updateTierPlanPayloadImplementors = []string{"UpdateTierPlanPayload"}
 
 func (ec *executionContext) _UpdateTierPlanPayload(ctx context.Context, sel ast.SelectionSet, obj *model.UpdateTierPlanPayload) graphql.Marshaler {
@@ -36567,6 +52036,11 @@ func (ec *executionContext) marshalNArchiveProductPayload2farthingᚋgraphᚋmod
 	return ec._ArchiveProductPayload(ctx, sel, &v)
 }
 
+func (ec *executionContext) unmarshalNArchiveRewardRuleInput2farthingᚋgraphᚋmodelᚐArchiveRewardRuleInput(ctx context.Context, v any) (model.ArchiveRewardRuleInput, error) {
+	res, err := ec.unmarshalInputArchiveRewardRuleInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
 func (ec *executionContext) marshalNArchiveTierPlanPayload2farthingᚋgraphᚋmodelᚐArchiveTierPlanPayload(ctx context.Context, sel ast.SelectionSet, v model.ArchiveTierPlanPayload) graphql.Marshaler {
 	return ec._ArchiveTierPlanPayload(ctx, sel, &v)
 }
@@ -36648,6 +52122,26 @@ func (ec *executionContext) marshalNBadgeAward2ᚕfarthingᚋgraphᚋmodelᚐBad
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNBadgeAward2farthingᚋgraphᚋmodelᚐBadgeAward(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNBadgeProgress2farthingᚋgraphᚋmodelᚐBadgeProgress(ctx context.Context, sel ast.SelectionSet, v model.BadgeProgress) graphql.Marshaler {
+	return ec._BadgeProgress(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNBadgeProgress2ᚕfarthingᚋgraphᚋmodelᚐBadgeProgressᚄ(ctx context.Context, sel ast.SelectionSet, v []model.BadgeProgress) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNBadgeProgress2farthingᚋgraphᚋmodelᚐBadgeProgress(ctx, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -37093,6 +52587,26 @@ func (ec *executionContext) marshalNFlashSaleStatus2farthingᚋgraphᚋmodelᚐF
 	return v
 }
 
+func (ec *executionContext) marshalNGoalProgress2farthingᚋgraphᚋmodelᚐGoalProgress(ctx context.Context, sel ast.SelectionSet, v model.GoalProgress) graphql.Marshaler {
+	return ec._GoalProgress(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNGoalProgress2ᚕfarthingᚋgraphᚋmodelᚐGoalProgressᚄ(ctx context.Context, sel ast.SelectionSet, v []model.GoalProgress) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNGoalProgress2farthingᚋgraphᚋmodelᚐGoalProgress(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
 func (ec *executionContext) unmarshalNID2string(ctx context.Context, v any) (string, error) {
 	res, err := graphql.UnmarshalID(v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -37215,6 +52729,84 @@ func (ec *executionContext) marshalNLanguageTag2ᚕstringᚄ(ctx context.Context
 	return ret
 }
 
+func (ec *executionContext) marshalNLeaderboard2farthingᚋgraphᚋmodelᚐLeaderboard(ctx context.Context, sel ast.SelectionSet, v model.Leaderboard) graphql.Marshaler {
+	return ec._Leaderboard(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNLeaderboard2ᚕfarthingᚋgraphᚋmodelᚐLeaderboardᚄ(ctx context.Context, sel ast.SelectionSet, v []model.Leaderboard) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNLeaderboard2farthingᚋgraphᚋmodelᚐLeaderboard(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) unmarshalNLeaderboardPeriod2farthingᚋgraphᚋmodelᚐLeaderboardPeriod(ctx context.Context, v any) (model.LeaderboardPeriod, error) {
+	var res model.LeaderboardPeriod
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNLeaderboardPeriod2farthingᚋgraphᚋmodelᚐLeaderboardPeriod(ctx context.Context, sel ast.SelectionSet, v model.LeaderboardPeriod) graphql.Marshaler {
+	return v
+}
+
+func (ec *executionContext) marshalNLeaderboardPlace2farthingᚋgraphᚋmodelᚐLeaderboardPlace(ctx context.Context, sel ast.SelectionSet, v model.LeaderboardPlace) graphql.Marshaler {
+	return ec._LeaderboardPlace(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNLeaderboardPlace2ᚕfarthingᚋgraphᚋmodelᚐLeaderboardPlaceᚄ(ctx context.Context, sel ast.SelectionSet, v []model.LeaderboardPlace) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNLeaderboardPlace2farthingᚋgraphᚋmodelᚐLeaderboardPlace(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNLeaderboardPlaceConnection2farthingᚋgraphᚋmodelᚐLeaderboardPlaceConnection(ctx context.Context, sel ast.SelectionSet, v model.LeaderboardPlaceConnection) graphql.Marshaler {
+	return ec._LeaderboardPlaceConnection(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNLeaderboardPlaceEdge2farthingᚋgraphᚋmodelᚐLeaderboardPlaceEdge(ctx context.Context, sel ast.SelectionSet, v model.LeaderboardPlaceEdge) graphql.Marshaler {
+	return ec._LeaderboardPlaceEdge(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNLeaderboardPlaceEdge2ᚕfarthingᚋgraphᚋmodelᚐLeaderboardPlaceEdgeᚄ(ctx context.Context, sel ast.SelectionSet, v []model.LeaderboardPlaceEdge) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNLeaderboardPlaceEdge2farthingᚋgraphᚋmodelᚐLeaderboardPlaceEdge(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNLeaderboardStanding2farthingᚋgraphᚋmodelᚐLeaderboardStanding(ctx context.Context, sel ast.SelectionSet, v model.LeaderboardStanding) graphql.Marshaler {
+	return ec._LeaderboardStanding(ctx, sel, &v)
+}
+
 func (ec *executionContext) marshalNLeftOut2farthingᚋgraphᚋmodelᚐLeftOut(ctx context.Context, sel ast.SelectionSet, v model.LeftOut) graphql.Marshaler {
 	return ec._LeftOut(ctx, sel, &v)
 }
@@ -37243,6 +52835,26 @@ func (ec *executionContext) unmarshalNLeftOutReason2farthingᚋgraphᚋmodelᚐL
 
 func (ec *executionContext) marshalNLeftOutReason2farthingᚋgraphᚋmodelᚐLeftOutReason(ctx context.Context, sel ast.SelectionSet, v model.LeftOutReason) graphql.Marshaler {
 	return v
+}
+
+func (ec *executionContext) marshalNLevel2farthingᚋgraphᚋmodelᚐLevel(ctx context.Context, sel ast.SelectionSet, v model.Level) graphql.Marshaler {
+	return ec._Level(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNLevel2ᚕfarthingᚋgraphᚋmodelᚐLevelᚄ(ctx context.Context, sel ast.SelectionSet, v []model.Level) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNLevel2farthingᚋgraphᚋmodelᚐLevel(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
 }
 
 func (ec *executionContext) marshalNMedia2farthingᚋgraphᚋmodelᚐMedia(ctx context.Context, sel ast.SelectionSet, v model.Media) graphql.Marshaler {
@@ -37464,6 +53076,85 @@ func (ec *executionContext) marshalNOfferStatus2farthingᚋgraphᚋmodelᚐOffer
 
 func (ec *executionContext) marshalNPageInfo2farthingᚋgraphᚋmodelᚐPageInfo(ctx context.Context, sel ast.SelectionSet, v model.PageInfo) graphql.Marshaler {
 	return ec._PageInfo(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNPerk2farthingᚋgraphᚋmodelᚐPerk(ctx context.Context, sel ast.SelectionSet, v model.Perk) graphql.Marshaler {
+	return ec._Perk(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNPerk2ᚕfarthingᚋgraphᚋmodelᚐPerkᚄ(ctx context.Context, sel ast.SelectionSet, v []model.Perk) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNPerk2farthingᚋgraphᚋmodelᚐPerk(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNPointsAward2farthingᚋgraphᚋmodelᚐPointsAward(ctx context.Context, sel ast.SelectionSet, v model.PointsAward) graphql.Marshaler {
+	return ec._PointsAward(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNPointsAward2ᚕfarthingᚋgraphᚋmodelᚐPointsAwardᚄ(ctx context.Context, sel ast.SelectionSet, v []model.PointsAward) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNPointsAward2farthingᚋgraphᚋmodelᚐPointsAward(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNPointsStep2farthingᚋgraphᚋmodelᚐPointsStep(ctx context.Context, sel ast.SelectionSet, v model.PointsStep) graphql.Marshaler {
+	return ec._PointsStep(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNPointsStep2ᚕfarthingᚋgraphᚋmodelᚐPointsStepᚄ(ctx context.Context, sel ast.SelectionSet, v []model.PointsStep) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNPointsStep2farthingᚋgraphᚋmodelᚐPointsStep(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) unmarshalNPointsStepInput2farthingᚋgraphᚋmodelᚐPointsStepInput(ctx context.Context, v any) (model.PointsStepInput, error) {
+	res, err := ec.unmarshalInputPointsStepInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalNPointsStepInput2ᚕfarthingᚋgraphᚋmodelᚐPointsStepInputᚄ(ctx context.Context, v any) ([]model.PointsStepInput, error) {
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]model.PointsStepInput, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = ec.unmarshalNPointsStepInput2farthingᚋgraphᚋmodelᚐPointsStepInput(ctx, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
 }
 
 func (ec *executionContext) marshalNPrice2farthingᚋgraphᚋmodelᚐPrice(ctx context.Context, sel ast.SelectionSet, v model.Price) graphql.Marshaler {
@@ -37712,6 +53403,56 @@ func (ec *executionContext) marshalNPurchaseLine2ᚕfarthingᚋgraphᚋmodelᚐP
 	return ret
 }
 
+func (ec *executionContext) unmarshalNPurchaseStatus2farthingᚋgraphᚋmodelᚐPurchaseStatus(ctx context.Context, v any) (model.PurchaseStatus, error) {
+	var res model.PurchaseStatus
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNPurchaseStatus2farthingᚋgraphᚋmodelᚐPurchaseStatus(ctx context.Context, sel ast.SelectionSet, v model.PurchaseStatus) graphql.Marshaler {
+	return v
+}
+
+func (ec *executionContext) marshalNQuest2farthingᚋgraphᚋmodelᚐQuest(ctx context.Context, sel ast.SelectionSet, v model.Quest) graphql.Marshaler {
+	return ec._Quest(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNQuest2ᚕfarthingᚋgraphᚋmodelᚐQuestᚄ(ctx context.Context, sel ast.SelectionSet, v []model.Quest) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNQuest2farthingᚋgraphᚋmodelᚐQuest(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNQuestStatus2farthingᚋgraphᚋmodelᚐQuestStatus(ctx context.Context, sel ast.SelectionSet, v model.QuestStatus) graphql.Marshaler {
+	return ec._QuestStatus(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNQuestStatus2ᚕfarthingᚋgraphᚋmodelᚐQuestStatusᚄ(ctx context.Context, sel ast.SelectionSet, v []model.QuestStatus) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNQuestStatus2farthingᚋgraphᚋmodelᚐQuestStatus(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
 func (ec *executionContext) marshalNQuote2farthingᚋgraphᚋmodelᚐQuote(ctx context.Context, sel ast.SelectionSet, v model.Quote) graphql.Marshaler {
 	return ec._Quote(ctx, sel, &v)
 }
@@ -37765,6 +53506,241 @@ func (ec *executionContext) marshalNRateLimitStatus2farthingᚋgraphᚋmodelᚐR
 	return ec._RateLimitStatus(ctx, sel, &v)
 }
 
+func (ec *executionContext) unmarshalNRedeemPerkInput2farthingᚋgraphᚋmodelᚐRedeemPerkInput(ctx context.Context, v any) (model.RedeemPerkInput, error) {
+	res, err := ec.unmarshalInputRedeemPerkInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNRedeemPerkPayload2farthingᚋgraphᚋmodelᚐRedeemPerkPayload(ctx context.Context, sel ast.SelectionSet, v model.RedeemPerkPayload) graphql.Marshaler {
+	return ec._RedeemPerkPayload(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNRefund2farthingᚋgraphᚋmodelᚐRefund(ctx context.Context, sel ast.SelectionSet, v model.Refund) graphql.Marshaler {
+	return ec._Refund(ctx, sel, &v)
+}
+
+func (ec *executionContext) unmarshalNRefundPurchaseInput2farthingᚋgraphᚋmodelᚐRefundPurchaseInput(ctx context.Context, v any) (model.RefundPurchaseInput, error) {
+	res, err := ec.unmarshalInputRefundPurchaseInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNRefundPurchasePayload2farthingᚋgraphᚋmodelᚐRefundPurchasePayload(ctx context.Context, sel ast.SelectionSet, v model.RefundPurchasePayload) graphql.Marshaler {
+	return ec._RefundPurchasePayload(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNRewardEvent2farthingᚋgraphᚋmodelᚐRewardEvent(ctx context.Context, sel ast.SelectionSet, v model.RewardEvent) graphql.Marshaler {
+	return ec._RewardEvent(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNRewardEvent2ᚕfarthingᚋgraphᚋmodelᚐRewardEventᚄ(ctx context.Context, sel ast.SelectionSet, v []model.RewardEvent) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNRewardEvent2farthingᚋgraphᚋmodelᚐRewardEvent(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNRewardEventConnection2farthingᚋgraphᚋmodelᚐRewardEventConnection(ctx context.Context, sel ast.SelectionSet, v model.RewardEventConnection) graphql.Marshaler {
+	return ec._RewardEventConnection(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNRewardEventEdge2farthingᚋgraphᚋmodelᚐRewardEventEdge(ctx context.Context, sel ast.SelectionSet, v model.RewardEventEdge) graphql.Marshaler {
+	return ec._RewardEventEdge(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNRewardEventEdge2ᚕfarthingᚋgraphᚋmodelᚐRewardEventEdgeᚄ(ctx context.Context, sel ast.SelectionSet, v []model.RewardEventEdge) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNRewardEventEdge2farthingᚋgraphᚋmodelᚐRewardEventEdge(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) unmarshalNRewardEventKind2farthingᚋgraphᚋmodelᚐRewardEventKind(ctx context.Context, v any) (model.RewardEventKind, error) {
+	var res model.RewardEventKind
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNRewardEventKind2farthingᚋgraphᚋmodelᚐRewardEventKind(ctx context.Context, sel ast.SelectionSet, v model.RewardEventKind) graphql.Marshaler {
+	return v
+}
+
+func (ec *executionContext) marshalNRewardGoal2farthingᚋgraphᚋmodelᚐRewardGoal(ctx context.Context, sel ast.SelectionSet, v model.RewardGoal) graphql.Marshaler {
+	return ec._RewardGoal(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNRewardGoal2ᚕfarthingᚋgraphᚋmodelᚐRewardGoalᚄ(ctx context.Context, sel ast.SelectionSet, v []model.RewardGoal) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNRewardGoal2farthingᚋgraphᚋmodelᚐRewardGoal(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) unmarshalNRewardGoalInput2farthingᚋgraphᚋmodelᚐRewardGoalInput(ctx context.Context, v any) (model.RewardGoalInput, error) {
+	res, err := ec.unmarshalInputRewardGoalInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalNRewardGoalInput2ᚕfarthingᚋgraphᚋmodelᚐRewardGoalInputᚄ(ctx context.Context, v any) ([]model.RewardGoalInput, error) {
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]model.RewardGoalInput, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = ec.unmarshalNRewardGoalInput2farthingᚋgraphᚋmodelᚐRewardGoalInput(ctx, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func (ec *executionContext) unmarshalNRewardMeasure2farthingᚋgraphᚋmodelᚐRewardMeasure(ctx context.Context, v any) (model.RewardMeasure, error) {
+	var res model.RewardMeasure
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNRewardMeasure2farthingᚋgraphᚋmodelᚐRewardMeasure(ctx context.Context, sel ast.SelectionSet, v model.RewardMeasure) graphql.Marshaler {
+	return v
+}
+
+func (ec *executionContext) marshalNRewardRate2farthingᚋgraphᚋmodelᚐRewardRate(ctx context.Context, sel ast.SelectionSet, v model.RewardRate) graphql.Marshaler {
+	return ec._RewardRate(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNRewardRate2ᚕfarthingᚋgraphᚋmodelᚐRewardRateᚄ(ctx context.Context, sel ast.SelectionSet, v []model.RewardRate) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNRewardRate2farthingᚋgraphᚋmodelᚐRewardRate(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) unmarshalNRewardRateInput2farthingᚋgraphᚋmodelᚐRewardRateInput(ctx context.Context, v any) (model.RewardRateInput, error) {
+	res, err := ec.unmarshalInputRewardRateInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalNRewardRateInput2ᚕfarthingᚋgraphᚋmodelᚐRewardRateInputᚄ(ctx context.Context, v any) ([]model.RewardRateInput, error) {
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]model.RewardRateInput, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = ec.unmarshalNRewardRateInput2farthingᚋgraphᚋmodelᚐRewardRateInput(ctx, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func (ec *executionContext) marshalNRewardRule2farthingᚋgraphᚋmodelᚐRewardRule(ctx context.Context, sel ast.SelectionSet, v model.RewardRule) graphql.Marshaler {
+	return ec._RewardRule(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNRewardRule2ᚕfarthingᚋgraphᚋmodelᚐRewardRuleᚄ(ctx context.Context, sel ast.SelectionSet, v []model.RewardRule) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNRewardRule2farthingᚋgraphᚋmodelᚐRewardRule(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNRewardRuleConnection2farthingᚋgraphᚋmodelᚐRewardRuleConnection(ctx context.Context, sel ast.SelectionSet, v model.RewardRuleConnection) graphql.Marshaler {
+	return ec._RewardRuleConnection(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNRewardRuleEdge2farthingᚋgraphᚋmodelᚐRewardRuleEdge(ctx context.Context, sel ast.SelectionSet, v model.RewardRuleEdge) graphql.Marshaler {
+	return ec._RewardRuleEdge(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNRewardRuleEdge2ᚕfarthingᚋgraphᚋmodelᚐRewardRuleEdgeᚄ(ctx context.Context, sel ast.SelectionSet, v []model.RewardRuleEdge) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNRewardRuleEdge2farthingᚋgraphᚋmodelᚐRewardRuleEdge(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) unmarshalNRewardRuleInput2farthingᚋgraphᚋmodelᚐRewardRuleInput(ctx context.Context, v any) (model.RewardRuleInput, error) {
+	res, err := ec.unmarshalInputRewardRuleInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalNRewardRuleKind2farthingᚋgraphᚋmodelᚐRewardRuleKind(ctx context.Context, v any) (model.RewardRuleKind, error) {
+	var res model.RewardRuleKind
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNRewardRuleKind2farthingᚋgraphᚋmodelᚐRewardRuleKind(ctx context.Context, sel ast.SelectionSet, v model.RewardRuleKind) graphql.Marshaler {
+	return v
+}
+
+func (ec *executionContext) marshalNRewardRulePayload2farthingᚋgraphᚋmodelᚐRewardRulePayload(ctx context.Context, sel ast.SelectionSet, v model.RewardRulePayload) graphql.Marshaler {
+	return ec._RewardRulePayload(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNRewardRulePreviewPayload2farthingᚋgraphᚋmodelᚐRewardRulePreviewPayload(ctx context.Context, sel ast.SelectionSet, v model.RewardRulePreviewPayload) graphql.Marshaler {
+	return ec._RewardRulePreviewPayload(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNRewardScope2farthingᚋgraphᚋmodelᚐRewardScope(ctx context.Context, sel ast.SelectionSet, v model.RewardScope) graphql.Marshaler {
+	return ec._RewardScope(ctx, sel, &v)
+}
+
 func (ec *executionContext) marshalNRewards2farthingᚋgraphᚋmodelᚐRewards(ctx context.Context, sel ast.SelectionSet, v model.Rewards) graphql.Marshaler {
 	return ec._Rewards(ctx, sel, &v)
 }
@@ -37814,6 +53790,16 @@ func (ec *executionContext) marshalNRole2ᚕfarthingᚋinternalᚋactorᚐRole�
 	}
 
 	return ret
+}
+
+func (ec *executionContext) unmarshalNStreakPeriod2farthingᚋgraphᚋmodelᚐStreakPeriod(ctx context.Context, v any) (model.StreakPeriod, error) {
+	var res model.StreakPeriod
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNStreakPeriod2farthingᚋgraphᚋmodelᚐStreakPeriod(ctx context.Context, sel ast.SelectionSet, v model.StreakPeriod) graphql.Marshaler {
+	return v
 }
 
 func (ec *executionContext) unmarshalNString2string(ctx context.Context, v any) (string, error) {
@@ -38111,6 +54097,20 @@ func (ec *executionContext) unmarshalNUpdateProductInput2farthingᚋgraphᚋmode
 
 func (ec *executionContext) marshalNUpdateProductPayload2farthingᚋgraphᚋmodelᚐUpdateProductPayload(ctx context.Context, sel ast.SelectionSet, v model.UpdateProductPayload) graphql.Marshaler {
 	return ec._UpdateProductPayload(ctx, sel, &v)
+}
+
+func (ec *executionContext) unmarshalNUpdateRewardRuleInput2farthingᚋgraphᚋmodelᚐUpdateRewardRuleInput(ctx context.Context, v any) (model.UpdateRewardRuleInput, error) {
+	res, err := ec.unmarshalInputUpdateRewardRuleInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalNUpdateRewardSettingsInput2farthingᚋgraphᚋmodelᚐUpdateRewardSettingsInput(ctx context.Context, v any) (model.UpdateRewardSettingsInput, error) {
+	res, err := ec.unmarshalInputUpdateRewardSettingsInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNUpdateRewardSettingsPayload2farthingᚋgraphᚋmodelᚐUpdateRewardSettingsPayload(ctx context.Context, sel ast.SelectionSet, v model.UpdateRewardSettingsPayload) graphql.Marshaler {
+	return ec._UpdateRewardSettingsPayload(ctx, sel, &v)
 }
 
 func (ec *executionContext) unmarshalNUpdateTierPlanInput2farthingᚋgraphᚋmodelᚐUpdateTierPlanInput(ctx context.Context, v any) (model.UpdateTierPlanInput, error) {
@@ -38420,6 +54420,21 @@ func (ec *executionContext) unmarshalOAuditFilter2ᚖfarthingᚋgraphᚋmodelᚐ
 	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
+func (ec *executionContext) marshalOBadgeTerms2ᚖfarthingᚋgraphᚋmodelᚐBadgeTerms(ctx context.Context, sel ast.SelectionSet, v *model.BadgeTerms) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._BadgeTerms(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalOBadgeTermsInput2ᚖfarthingᚋgraphᚋmodelᚐBadgeTermsInput(ctx context.Context, v any) (*model.BadgeTermsInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputBadgeTermsInput(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
 func (ec *executionContext) unmarshalOBoolean2bool(ctx context.Context, v any) (bool, error) {
 	res, err := graphql.UnmarshalBoolean(v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -38563,6 +54578,21 @@ func (ec *executionContext) marshalODecimal2ᚖfarthingᚋgraphᚋmodelᚐDecima
 	return v
 }
 
+func (ec *executionContext) marshalODiscountTerms2ᚖfarthingᚋgraphᚋmodelᚐDiscountTerms(ctx context.Context, sel ast.SelectionSet, v *model.DiscountTerms) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._DiscountTerms(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalODiscountTermsInput2ᚖfarthingᚋgraphᚋmodelᚐDiscountTermsInput(ctx context.Context, v any) (*model.DiscountTermsInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputDiscountTermsInput(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
 func (ec *executionContext) unmarshalOEndFlashSaleInput2ᚖfarthingᚋgraphᚋmodelᚐEndFlashSaleInput(ctx context.Context, v any) (*model.EndFlashSaleInput, error) {
 	if v == nil {
 		return nil, nil
@@ -38576,6 +54606,13 @@ func (ec *executionContext) marshalOEntitlement2ᚖfarthingᚋgraphᚋmodelᚐEn
 		return graphql.Null
 	}
 	return ec._Entitlement(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalOExpiringPoints2ᚖfarthingᚋgraphᚋmodelᚐExpiringPoints(ctx context.Context, sel ast.SelectionSet, v *model.ExpiringPoints) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._ExpiringPoints(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalOFlashSale2ᚖfarthingᚋgraphᚋmodelᚐFlashSale(ctx context.Context, sel ast.SelectionSet, v *model.FlashSale) graphql.Marshaler {
@@ -38742,6 +54779,57 @@ func (ec *executionContext) marshalOLanguageTag2ᚕstringᚄ(ctx context.Context
 	return ret
 }
 
+func (ec *executionContext) marshalOLeaderboard2ᚖfarthingᚋgraphᚋmodelᚐLeaderboard(ctx context.Context, sel ast.SelectionSet, v *model.Leaderboard) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._Leaderboard(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalOLeaderboardPlace2ᚖfarthingᚋgraphᚋmodelᚐLeaderboardPlace(ctx context.Context, sel ast.SelectionSet, v *model.LeaderboardPlace) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._LeaderboardPlace(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalOLeaderboardTerms2ᚖfarthingᚋgraphᚋmodelᚐLeaderboardTerms(ctx context.Context, sel ast.SelectionSet, v *model.LeaderboardTerms) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._LeaderboardTerms(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalOLeaderboardTermsInput2ᚖfarthingᚋgraphᚋmodelᚐLeaderboardTermsInput(ctx context.Context, v any) (*model.LeaderboardTermsInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputLeaderboardTermsInput(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOLevel2ᚖfarthingᚋgraphᚋmodelᚐLevel(ctx context.Context, sel ast.SelectionSet, v *model.Level) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._Level(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalOLevelTerms2ᚖfarthingᚋgraphᚋmodelᚐLevelTerms(ctx context.Context, sel ast.SelectionSet, v *model.LevelTerms) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._LevelTerms(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalOLevelTermsInput2ᚖfarthingᚋgraphᚋmodelᚐLevelTermsInput(ctx context.Context, v any) (*model.LevelTermsInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputLevelTermsInput(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
 func (ec *executionContext) unmarshalOMediaInput2ᚕfarthingᚋgraphᚋmodelᚐMediaInputᚄ(ctx context.Context, v any) ([]model.MediaInput, error) {
 	if v == nil {
 		return nil, nil
@@ -38764,6 +54852,13 @@ func (ec *executionContext) marshalOMoney2ᚖfarthingᚋgraphᚋmodelᚐMoney(ct
 		return graphql.Null
 	}
 	return ec._Money(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalONextLevel2ᚖfarthingᚋgraphᚋmodelᚐNextLevel(ctx context.Context, sel ast.SelectionSet, v *model.NextLevel) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._NextLevel(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalONode2farthingᚋgraphᚋmodelᚐNode(ctx context.Context, sel ast.SelectionSet, v model.Node) graphql.Marshaler {
@@ -38839,6 +54934,43 @@ func (ec *executionContext) marshalOOfferStatus2ᚖfarthingᚋgraphᚋmodelᚐOf
 		return graphql.Null
 	}
 	return v
+}
+
+func (ec *executionContext) marshalOPerk2ᚖfarthingᚋgraphᚋmodelᚐPerk(ctx context.Context, sel ast.SelectionSet, v *model.Perk) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._Perk(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalOPerkTerms2ᚖfarthingᚋgraphᚋmodelᚐPerkTerms(ctx context.Context, sel ast.SelectionSet, v *model.PerkTerms) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._PerkTerms(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalOPerkTermsInput2ᚖfarthingᚋgraphᚋmodelᚐPerkTermsInput(ctx context.Context, v any) (*model.PerkTermsInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputPerkTermsInput(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOPointsTerms2ᚖfarthingᚋgraphᚋmodelᚐPointsTerms(ctx context.Context, sel ast.SelectionSet, v *model.PointsTerms) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._PointsTerms(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalOPointsTermsInput2ᚖfarthingᚋgraphᚋmodelᚐPointsTermsInput(ctx context.Context, v any) (*model.PointsTermsInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputPointsTermsInput(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) marshalOPrice2ᚖfarthingᚋgraphᚋmodelᚐPrice(ctx context.Context, sel ast.SelectionSet, v *model.Price) graphql.Marshaler {
@@ -38999,6 +55131,21 @@ func (ec *executionContext) marshalOPurchaseRewards2ᚖfarthingᚋgraphᚋmodel�
 	return ec._PurchaseRewards(ctx, sel, v)
 }
 
+func (ec *executionContext) marshalOQuestTerms2ᚖfarthingᚋgraphᚋmodelᚐQuestTerms(ctx context.Context, sel ast.SelectionSet, v *model.QuestTerms) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._QuestTerms(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalOQuestTermsInput2ᚖfarthingᚋgraphᚋmodelᚐQuestTermsInput(ctx context.Context, v any) (*model.QuestTermsInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputQuestTermsInput(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
 func (ec *executionContext) marshalORecurrence2ᚖfarthingᚋgraphᚋmodelᚐRecurrence(ctx context.Context, sel ast.SelectionSet, v *model.Recurrence) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
@@ -39014,11 +55161,98 @@ func (ec *executionContext) unmarshalORecurrenceInput2ᚖfarthingᚋgraphᚋmode
 	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
+func (ec *executionContext) marshalORefund2ᚖfarthingᚋgraphᚋmodelᚐRefund(ctx context.Context, sel ast.SelectionSet, v *model.Refund) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._Refund(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalORewardEvent2ᚖfarthingᚋgraphᚋmodelᚐRewardEvent(ctx context.Context, sel ast.SelectionSet, v *model.RewardEvent) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._RewardEvent(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalORewardPreview2ᚖfarthingᚋgraphᚋmodelᚐRewardPreview(ctx context.Context, sel ast.SelectionSet, v *model.RewardPreview) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
 	return ec._RewardPreview(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalORewardRule2ᚖfarthingᚋgraphᚋmodelᚐRewardRule(ctx context.Context, sel ast.SelectionSet, v *model.RewardRule) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._RewardRule(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalORewardRuleFilter2ᚖfarthingᚋgraphᚋmodelᚐRewardRuleFilter(ctx context.Context, v any) (*model.RewardRuleFilter, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputRewardRuleFilter(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalORewardRuleKind2ᚕfarthingᚋgraphᚋmodelᚐRewardRuleKindᚄ(ctx context.Context, v any) ([]model.RewardRuleKind, error) {
+	if v == nil {
+		return nil, nil
+	}
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]model.RewardRuleKind, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = ec.unmarshalNRewardRuleKind2farthingᚋgraphᚋmodelᚐRewardRuleKind(ctx, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func (ec *executionContext) marshalORewardRuleKind2ᚕfarthingᚋgraphᚋmodelᚐRewardRuleKindᚄ(ctx context.Context, sel ast.SelectionSet, v []model.RewardRuleKind) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNRewardRuleKind2farthingᚋgraphᚋmodelᚐRewardRuleKind(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalORewardRulePreview2ᚖfarthingᚋgraphᚋmodelᚐRewardRulePreview(ctx context.Context, sel ast.SelectionSet, v *model.RewardRulePreview) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._RewardRulePreview(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalORewardScopeInput2ᚖfarthingᚋgraphᚋmodelᚐRewardScopeInput(ctx context.Context, v any) (*model.RewardScopeInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputRewardScopeInput(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalORewards2ᚖfarthingᚋgraphᚋmodelᚐRewards(ctx context.Context, sel ast.SelectionSet, v *model.Rewards) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._Rewards(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalOSaleWindow2ᚖfarthingᚋgraphᚋmodelᚐSaleWindow(ctx context.Context, sel ast.SelectionSet, v *model.SaleWindow) graphql.Marshaler {
@@ -39033,6 +55267,28 @@ func (ec *executionContext) marshalOShopper2ᚖfarthingᚋgraphᚋmodelᚐShoppe
 		return graphql.Null
 	}
 	return ec._Shopper(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalOStreakStatus2ᚖfarthingᚋgraphᚋmodelᚐStreakStatus(ctx context.Context, sel ast.SelectionSet, v *model.StreakStatus) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._StreakStatus(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalOStreakTerms2ᚖfarthingᚋgraphᚋmodelᚐStreakTerms(ctx context.Context, sel ast.SelectionSet, v *model.StreakTerms) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._StreakTerms(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalOStreakTermsInput2ᚖfarthingᚋgraphᚋmodelᚐStreakTermsInput(ctx context.Context, v any) (*model.StreakTermsInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputStreakTermsInput(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) unmarshalOString2ᚕstringᚄ(ctx context.Context, v any) ([]string, error) {

@@ -39,7 +39,8 @@ func Audited() map[string]id.Kind {
 		"archiveFlashSale": id.FlashSale,
 		"createTierPlan":   id.TierPlan, "updateTierPlan": id.TierPlan, "archiveTierPlan": id.TierPlan,
 		"createCoupon": id.Coupon, "updateCoupon": id.Coupon, "archiveCoupon": id.Coupon,
-		"adjustWallet": id.Wallet,
+		"createRewardRule": id.RewardRule, "updateRewardRule": id.RewardRule, "archiveRewardRule": id.RewardRule,
+		"adjustWallet": id.Wallet, "refundPurchase": id.Purchase,
 	}
 }
 

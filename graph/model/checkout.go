@@ -16,7 +16,6 @@ import (
 	"farthing/internal/money"
 	"farthing/internal/page"
 	"farthing/internal/pricing"
-	"farthing/internal/rewards"
 )
 
 // Entitlement shows what a shopper may use. The product is fetched when asked for.
@@ -79,11 +78,13 @@ func NewEntitlements(
 	)}
 }
 
-// Purchase shows a purchase that was read whole.
+// Purchase shows a purchase that was read whole. What it earned is fetched when asked for.
 type Purchase struct {
 	*ent.Purchase
-	currency money.Currency
-	at       time.Time
+	currency  money.Currency
+	at        time.Time
+	hasEarned bool
+	earned    *ent.RewardEntry
 }
 
 // NewPurchase shows a purchase, and what may be done at an instant with what it gave.
@@ -115,8 +116,30 @@ func (p Purchase) Savings() Money { return NewMoney(p.currency, p.Purchase.Subto
 // Total is what was charged.
 func (p Purchase) Total() Money { return NewMoney(p.currency, p.Purchase.Total) }
 
-// PointsEarned are the points that it earned.
-func (p Purchase) PointsEarned() Money { return NewPoints(p.Points) }
+// Status is what has become of it.
+func (p Purchase) Status() PurchaseStatus {
+	if len(p.Edges.Refunds) > 0 {
+		return PurchaseStatusRefunded
+	}
+	return PurchaseStatusCompleted
+}
+
+// Refund is the record of giving it back; nil while it stands.
+func (p Purchase) Refund() *Refund {
+	if len(p.Edges.Refunds) == 0 {
+		return nil
+	}
+	return &Refund{Refund: p.Edges.Refunds[0], purchase: p}
+}
+
+// Earning is the purchase with what it earned, nil for nothing to show, so that nobody has to fetch it.
+func (p Purchase) Earning(earned *ent.RewardEntry) Purchase {
+	p.hasEarned, p.earned = true, earned
+	return p
+}
+
+// Earned is what it earned, nil for nothing to show; false when that must be fetched.
+func (p Purchase) Earned() (*ent.RewardEntry, bool) { return p.earned, p.hasEarned }
 
 // Entitlements are what it gave.
 func (p Purchase) Entitlements() []Entitlement {
@@ -171,6 +194,38 @@ func (l PurchaseLine) Adjustments() []PriceAdjustment {
 	}
 	return list
 }
+
+// Refund shows the record of giving a purchase back.
+type Refund struct {
+	*ent.Refund
+	purchase Purchase
+}
+
+// NewRefund shows a refund that was read with its purchase, as it is at an instant; nil for none.
+func NewRefund(row *ent.Refund, currencies *money.Currencies, at time.Time) *Refund {
+	if row == nil {
+		return nil
+	}
+	return &Refund{Refund: row, purchase: NewPurchase(row.Edges.Purchase, currencies, at)}
+}
+
+// IsNode marks a thing that has an id.
+func (Refund) IsNode() {}
+
+// ID is the refund's id on the outside.
+func (r Refund) ID() string { return id.Encode(id.Refund, r.Refund.ID) }
+
+// Purchase is what was given back.
+func (r Refund) Purchase() Purchase { return r.purchase }
+
+// Total is what was paid back.
+func (r Refund) Total() Money { return NewMoney(r.purchase.currency, r.Refund.Total) }
+
+// PointsTaken are those that were taken back.
+func (r Refund) PointsTaken() Money { return NewPoints(r.Refund.PointsTaken) }
+
+// PointsReturned are those that had been spent on it and were given back.
+func (r Refund) PointsReturned() Money { return NewPoints(r.Refund.PointsReturned) }
 
 // PurchaseConnection is a page of purchases.
 type PurchaseConnection struct {
@@ -300,16 +355,12 @@ func (q Quote) orNil(amount *money.Amount) *Money {
 	return new(NewMoney(q.Currency, *amount))
 }
 
-// Rewards are what the purchase would earn; nil when it cannot be made.
+// Rewards are what the purchase would earn; nil when it cannot be made, and for a shopper who has turned rewards off.
 func (q Quote) Rewards() *RewardPreview {
 	if len(q.errors) > 0 {
 		return nil
 	}
-	preview := RewardPreview{Points: NewPoints(q.Points), Badges: make([]Badge, len(q.Badges))}
-	for i, b := range q.Badges {
-		preview.Badges[i] = newBadge(b)
-	}
-	return &preview
+	return newRewardPreview(q.Quote.Rewards, q.Redeemable)
 }
 
 // ServerTime is the instant at which it was decided.
@@ -317,33 +368,6 @@ func (q Quote) ServerTime() time.Time { return q.At }
 
 // Errors are why a checkout would be refused.
 func (q Quote) Errors() []UserError { return q.errors }
-
-// BadgeAward shows a badge that a shopper has.
-type BadgeAward struct{ *ent.BadgeAward }
-
-// BadgeAwards shows badges.
-func BadgeAwards(rows []*ent.BadgeAward) []BadgeAward {
-	list := make([]BadgeAward, len(rows))
-	for i, row := range rows {
-		list[i] = BadgeAward{row}
-	}
-	return list
-}
-
-// Badge is what was awarded. One that is not given any more keeps its code as its name.
-func (a BadgeAward) Badge() Badge {
-	if b, ok := rewards.BadgeByCode(a.BadgeAward.Badge); ok {
-		return newBadge(b)
-	}
-	return Badge{Code: a.BadgeAward.Badge, Name: a.BadgeAward.Badge}
-}
-
-// PurchaseID is the purchase that earned it.
-func (a BadgeAward) PurchaseID() string { return id.Encode(id.Purchase, a.BadgeAward.PurchaseID) }
-
-func newBadge(b rewards.Badge) Badge {
-	return Badge{Code: b.Code, Name: b.Name, Description: b.Description}
-}
 
 // NewRateLimit shows where a caller stands with a rate limit.
 func NewRateLimit(d guard.Decision) RateLimitStatus {

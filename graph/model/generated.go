@@ -90,6 +90,14 @@ type ArchiveProductPayload struct {
 	Errors []UserError `json:"errors"`
 }
 
+// Which rule to end for good.
+type ArchiveRewardRuleInput struct {
+	// The rule, rul_….
+	ID string `json:"id"`
+	// The version that was looked at: with another one the answer is CONFLICT. Leave it out to archive whatever is there.
+	ExpectedVersion graphql.Omittable[*int] `json:"expectedVersion,omitempty"`
+}
+
 // The tier plan as it is now, or why it was not archived.
 type ArchiveTierPlanPayload struct {
 	// The tier plan as it is now; null when it was not archived.
@@ -108,7 +116,7 @@ type ArchiveTrialOfferPayload struct {
 
 // Which changes to list. What is given must all hold.
 type AuditFilter struct {
-	// Changes of this thing: prd_…, bdl_…, trl_…, sal_…, tir_…, cpn_…, wal_….
+	// Changes of this thing: prd_…, bdl_…, trl_…, sal_…, tir_…, cpn_…, rul_…, wal_…, pur_….
 	TargetID graphql.Omittable[*string] `json:"targetId,omitempty"`
 	// Made by this subject.
 	Actor graphql.Omittable[*string] `json:"actor,omitempty"`
@@ -120,14 +128,38 @@ type AuditFilter struct {
 	Until graphql.Omittable[*time.Time] `json:"until,omitempty"`
 }
 
-// Something to be proud of.
-type Badge struct {
-	// Its name for programs: first-purchase.
-	Code string `json:"code"`
-	// Its name for people. English.
-	Name string `json:"name"`
-	// What it is given for.
-	Description string `json:"description"`
+// A badge that a shopper has, each at most once.
+type BadgeAward struct {
+	// What was earned, as it was called then.
+	Badge Badge `json:"badge"`
+	// The purchase that earned it.
+	PurchaseID string `json:"purchaseId"`
+	// When it was earned: the instant of the purchase.
+	AwardedAt time.Time `json:"awardedAt"`
+}
+
+// How far a shopper is towards a badge.
+type BadgeProgress struct {
+	// The badge.
+	Badge Badge `json:"badge"`
+	// Its goals: all of them together earn it.
+	Goals []GoalProgress `json:"goals"`
+}
+
+// What a badge says.
+type BadgeTerms struct {
+	// All of them together earn it.
+	Goals []RewardGoal `json:"goals"`
+	// Whether it is shown to those only who have it.
+	Secret bool `json:"secret"`
+}
+
+// What a badge says.
+type BadgeTermsInput struct {
+	// 1 to 5, all of which together earn it.
+	Goals []RewardGoalInput `json:"goals"`
+	// Whether it is shown to those only who have it.
+	Secret bool `json:"secret"`
 }
 
 // One item of a basket. The same id twice is the same as once with the quantities added; a durable good counts once.
@@ -172,12 +204,14 @@ type ChangeOffersPayload struct {
 type CheckoutInput struct {
 	// 1 to 255 characters, made up by the client once for this purchase and sent again with every repeat. It belongs to the shopper.
 	IdempotencyKey string `json:"idempotencyKey"`
-	// The currency to pay in, one that the shop trades in. Prices, wallet and debit are all in it; nothing is converted.
+	// The currency to pay in, one that the shop trades in, or POINTS. Prices, wallet and debit are all in it; nothing is converted.
 	Currency money.Code `json:"currency"`
 	// 1 to 50 items.
 	Items []BasketItemInput `json:"items"`
 	// The code of a coupon, if there is one.
 	CouponCode graphql.Omittable[*string] `json:"couponCode,omitempty"`
+	// Points to redeem for a discount, whole. The expected total is what is left to pay.
+	RedeemPoints graphql.Omittable[*Decimal] `json:"redeemPoints,omitempty"`
 	// The total that the client has shown. With any other total the answer is PRICE_CHANGED and nothing is charged.
 	ExpectedTotal Decimal `json:"expectedTotal"`
 }
@@ -188,9 +222,9 @@ type CheckoutPayload struct {
 	Purchase *Purchase `json:"purchase,omitempty"`
 	// Whether this key had been used before, and this is the purchase of that time.
 	Replayed bool `json:"replayed"`
-	// The wallet it was paid from, as it is now.
+	// The wallet it was paid from, as it is now; null when there is none, as for points.
 	Wallet *Wallet `json:"wallet,omitempty"`
-	// What the purchase earned.
+	// What the purchase earned; null when it was refused, and for a shopper who has turned rewards off.
 	Rewards *PurchaseRewards `json:"rewards,omitempty"`
 	// How many more checkouts the limiter lets through.
 	RateLimit RateLimitStatus `json:"rateLimit"`
@@ -394,6 +428,26 @@ type CreateTrialOfferPayload struct {
 	Errors []UserError `json:"errors"`
 }
 
+// What a discount for points says.
+type DiscountTerms struct {
+	// What one point takes off, by currency.
+	Worth []RewardRate `json:"worth"`
+	// How much of a total points can pay, in percent.
+	MostPercent Decimal `json:"mostPercent"`
+	// How few points may be redeemed at once.
+	Least Money `json:"least"`
+}
+
+// What a discount for points says.
+type DiscountTermsInput struct {
+	// What one point takes off, by currency, each once.
+	Worth []RewardRateInput `json:"worth"`
+	// How much of a total points can pay: more than 0 and at most 100, with at most 2 decimals.
+	MostPercent Decimal `json:"mostPercent"`
+	// How few points may be redeemed at once, whole.
+	Least Decimal `json:"least"`
+}
+
 // Which flash sale to end.
 type EndFlashSaleInput struct {
 	// The flash sale, sal_….
@@ -408,6 +462,68 @@ type EndFlashSalePayload struct {
 	FlashSale *FlashSale `json:"flashSale,omitempty"`
 	// Why it was not ended; empty when it was.
 	Errors []UserError `json:"errors"`
+}
+
+// Points that expire together.
+type ExpiringPoints struct {
+	// How many.
+	Points Money `json:"points"`
+	// First instant at which they are gone.
+	At time.Time `json:"at"`
+}
+
+// How far a shopper is towards a goal: 7 of 10.
+type GoalProgress struct {
+	// What is counted.
+	Measure RewardMeasure `json:"measure"`
+	// Currency of an AMOUNT, POINTS of points; null for all others.
+	Currency *money.Code `json:"currency,omitempty"`
+	// What counts.
+	Scope RewardScope `json:"scope"`
+	// How much has been counted, at most target.
+	Reached Decimal `json:"reached"`
+	// How much it takes.
+	Target Decimal `json:"target"`
+}
+
+// What a leaderboard says.
+type LeaderboardTerms struct {
+	// How often it begins anew.
+	Period LeaderboardPeriod `json:"period"`
+	// What is counted.
+	Measure RewardMeasure `json:"measure"`
+	// Currency of an AMOUNT; null for all others.
+	Currency *money.Code `json:"currency,omitempty"`
+	// What counts.
+	Scope RewardScope `json:"scope"`
+}
+
+// What a leaderboard says.
+type LeaderboardTermsInput struct {
+	// How often it begins anew.
+	Period LeaderboardPeriod `json:"period"`
+	// PURCHASES, AMOUNT, UNITS, TRIALS, SALES or POINTS.
+	Measure RewardMeasure `json:"measure"`
+	// For an AMOUNT, and for nothing else.
+	Currency graphql.Omittable[*money.Code] `json:"currency,omitempty"`
+	// What counts; everything when it is left out. Not for points.
+	Scope graphql.Omittable[*RewardScopeInput] `json:"scope,omitempty"`
+}
+
+// What a level says.
+type LevelTerms struct {
+	// From how many points on, earned in all.
+	From Money `json:"from"`
+	// What comes on top of points that are given by money paid, in percent.
+	ExtraPercent Decimal `json:"extraPercent"`
+}
+
+// What a level says.
+type LevelTermsInput struct {
+	// From how many points on, whole; no other level is from as many on.
+	From Decimal `json:"from"`
+	// What comes on top of points that are given by money paid: at most 10,000, with at most 2 decimals.
+	ExtraPercent Decimal `json:"extraPercent"`
 }
 
 // A link to a picture, a sample or a film.
@@ -431,6 +547,14 @@ type MediaInput struct {
 }
 
 type Mutation struct {
+}
+
+// The way to the next level.
+type NextLevel struct {
+	// The level.
+	Level Level `json:"level"`
+	// How many points are missing.
+	Missing Money `json:"missing"`
 }
 
 // One change: give exactly one field. Each is what the mutation of its name takes.
@@ -503,9 +627,90 @@ type OfferScopeInput struct {
 	Categories []string `json:"categories"`
 }
 
+// What a perk says.
+type PerkTerms struct {
+	// How many points it takes.
+	Cost Money `json:"cost"`
+	// How many freezes of the streak of days it gives; 0 for a perk that the storefront honours.
+	Freezes int `json:"freezes"`
+}
+
+// What a perk says.
+type PerkTermsInput struct {
+	// How many points it takes, whole, at least 1.
+	Cost Decimal `json:"cost"`
+	// How many freezes of the streak of days it gives, up to 30; 0 for a perk that the storefront honours.
+	Freezes int `json:"freezes"`
+}
+
+// A step of points by how much a purchase pays.
+type PointsStep struct {
+	// From how much on.
+	From Money `json:"from"`
+	// Points for each unit of money.
+	Rate Decimal `json:"rate"`
+}
+
+// A step of points by how much a purchase pays.
+type PointsStepInput struct {
+	// From how much on.
+	From Decimal `json:"from"`
+	// Points for each unit of money.
+	Rate Decimal `json:"rate"`
+}
+
+// What a points rule says. Points are for money really paid, whole, and rounded down; a free purchase earns none.
+type PointsTerms struct {
+	// Points for each unit of money, by currency; empty for the other ways.
+	Rates []RewardRate `json:"rates"`
+	// Points for each unit of money, by how much the purchase pays; empty for the other ways.
+	Steps []PointsStep `json:"steps"`
+	// The currency of the steps.
+	Currency *money.Code `json:"currency,omitempty"`
+	// A fixed number of points for a purchase; null for the other ways.
+	Points *Money `json:"points,omitempty"`
+	// What comes on top of the points that rates and steps of all rules give, in percent: 100 doubles. Null for the other ways.
+	ExtraPercent *Decimal `json:"extraPercent,omitempty"`
+	// Whether only a shopper's first purchase counts: the first that was paid for and not refunded.
+	FirstPurchase bool `json:"firstPurchase"`
+	// What counts.
+	Scope RewardScope `json:"scope"`
+	// How many points a shopper gets by it on one UTC day; null for any number.
+	PerDay *Money `json:"perDay,omitempty"`
+	// How many points a shopper gets by it in all; null for any number.
+	PerShopper *Money `json:"perShopper,omitempty"`
+	// After how many days of 24 hours the points expire; null for never, and of extraPercent for as long as what they come on top of.
+	// All points of a purchase expire with those that last longest; points of a quest last for ever.
+	ExpireDays *int `json:"expireDays,omitempty"`
+}
+
+// What a points rule says: exactly one of rates, steps, points and extraPercent.
+type PointsTermsInput struct {
+	// Points for each unit of money, by currency, each once; more than 0 and at most 1,000,000.
+	Rates []RewardRateInput `json:"rates"`
+	// Up to 20 steps, the first from 0 on, each from more on than the one before.
+	Steps []PointsStepInput `json:"steps"`
+	// The currency of the steps.
+	Currency graphql.Omittable[*money.Code] `json:"currency,omitempty"`
+	// A fixed number of points, whole.
+	Points graphql.Omittable[*Decimal] `json:"points,omitempty"`
+	// What comes on top of the points that rates and steps of all rules give: more than 0 and at most 10,000, with at most 2 decimals.
+	ExtraPercent graphql.Omittable[*Decimal] `json:"extraPercent,omitempty"`
+	// Whether only a shopper's first purchase counts.
+	FirstPurchase bool `json:"firstPurchase"`
+	// What counts; everything when it is left out.
+	Scope graphql.Omittable[*RewardScopeInput] `json:"scope,omitempty"`
+	// How many points a shopper gets by it on one UTC day; left out for any number.
+	PerDay graphql.Omittable[*Decimal] `json:"perDay,omitempty"`
+	// How many points a shopper gets by it in all; left out for any number.
+	PerShopper graphql.Omittable[*Decimal] `json:"perShopper,omitempty"`
+	// After how many days of 24 hours the points expire, 1 to 3,650; left out for never.
+	ExpireDays graphql.Omittable[*int] `json:"expireDays,omitempty"`
+}
+
 // An amount in one currency: what something costs, or what is taken off.
 type PriceInput struct {
-	// A currency that the shop trades in.
+	// A currency that the shop trades in, or POINTS, which goods are redeemed for.
 	Currency money.Code `json:"currency"`
 	// A whole number of the currency's minor units, from 0.
 	Amount Decimal `json:"amount"`
@@ -543,27 +748,45 @@ type ProductTextInput struct {
 	Description string `json:"description"`
 }
 
-// What one purchase earned.
-type PurchaseRewards struct {
-	// Points that this purchase earned.
-	PointsEarned Money `json:"pointsEarned"`
-	// Points the shopper has now.
-	PointsBalance Money `json:"pointsBalance"`
-	// Badges that this purchase earned.
-	Badges []BadgeAward `json:"badges"`
+type Query struct {
 }
 
-type Query struct {
+// How far a shopper is with a quest.
+type QuestStatus struct {
+	// The quest.
+	Quest Quest `json:"quest"`
+	// Its goals: all of them together complete it.
+	Goals []GoalProgress `json:"goals"`
+	// When it was completed, and its points were given: the instant of the purchase. Null while it is not.
+	CompletedAt *time.Time `json:"completedAt,omitempty"`
+}
+
+// What a quest says.
+type QuestTerms struct {
+	// All of them together complete it, counted in its window.
+	Goals []RewardGoal `json:"goals"`
+	// Points for completing it. The purchase that does is one that was really paid for, when there are any.
+	Points Money `json:"points"`
+}
+
+// What a quest says.
+type QuestTermsInput struct {
+	// 1 to 5, all of which together complete it.
+	Goals []RewardGoalInput `json:"goals"`
+	// Points for completing it, whole.
+	Points Decimal `json:"points"`
 }
 
 // A basket to price.
 type QuoteInput struct {
-	// The currency to pay in, one that the shop trades in.
+	// The currency to pay in, one that the shop trades in, or POINTS.
 	Currency money.Code `json:"currency"`
 	// 1 to 50 items.
 	Items []BasketItemInput `json:"items"`
 	// The code of a coupon, if there is one. Wrong ones are counted by the rate limiter, and so are good ones.
 	CouponCode graphql.Omittable[*string] `json:"couponCode,omitempty"`
+	// Points to redeem for a discount, whole.
+	RedeemPoints graphql.Omittable[*Decimal] `json:"redeemPoints,omitempty"`
 }
 
 // A window that comes again every week, on the clocks of a time zone. Caps count anew in each.
@@ -590,20 +813,196 @@ type RecurrenceInput struct {
 	Until string `json:"until"`
 }
 
+// Which perk to take points for.
+type RedeemPerkInput struct {
+	// 1 to 255 characters, made up by the client once and sent again with every repeat.
+	IdempotencyKey string `json:"idempotencyKey"`
+	// The perk, rul_….
+	PerkID string `json:"perkId"`
+}
+
+// What became of it.
+type RedeemPerkPayload struct {
+	// What happened; null when it was refused, and for one who has turned rewards off.
+	Event *RewardEvent `json:"event,omitempty"`
+	// Whether this key had been used before, and this is what happened then.
+	Replayed bool `json:"replayed"`
+	// Why it was refused; empty when it was not.
+	Errors []UserError `json:"errors"`
+}
+
+// What to give back.
+type RefundPurchaseInput struct {
+	// 1 to 255 characters, made up by the client once for this refund and sent again with every repeat. It belongs to the shopper of the purchase.
+	IdempotencyKey string `json:"idempotencyKey"`
+	// The purchase, pur_….
+	PurchaseID string `json:"purchaseId"`
+	// Why: 1 to 500 characters, kept for good.
+	Reason string `json:"reason"`
+}
+
+// What became of a refund. When refund is null, errors says why and nothing happened.
+type RefundPurchasePayload struct {
+	// The record of the refund; null when it was refused.
+	Refund *Refund `json:"refund,omitempty"`
+	// Whether this key had been used before, and this is the refund of that time.
+	Replayed bool `json:"replayed"`
+	// Why nothing was given back; empty when there is a refund.
+	Errors []UserError `json:"errors"`
+}
+
+// A goal: so much of a measure.
+type RewardGoal struct {
+	// What is counted.
+	Measure RewardMeasure `json:"measure"`
+	// Currency of an AMOUNT; null for all others.
+	Currency *money.Code `json:"currency,omitempty"`
+	// What counts.
+	Scope RewardScope `json:"scope"`
+	// How much it takes.
+	Target Decimal `json:"target"`
+}
+
+// A goal: so much of a measure.
+type RewardGoalInput struct {
+	// What to count. A QUEST cannot have STREAK_DAYS, STREAK_WEEKS and POINTS.
+	Measure RewardMeasure `json:"measure"`
+	// For an AMOUNT, and for nothing else.
+	Currency graphql.Omittable[*money.Code] `json:"currency,omitempty"`
+	// What counts; everything when it is left out. Not for streaks and points.
+	Scope graphql.Omittable[*RewardScopeInput] `json:"scope,omitempty"`
+	// How much it takes, more than 0: whole, or in minor units of the currency.
+	Target Decimal `json:"target"`
+}
+
 // What a purchase would earn.
 type RewardPreview struct {
 	// Points that it would earn.
 	Points Money `json:"points"`
-	// Badges that it would earn; empty for a visitor.
+	// Where they would come from.
+	Why []PointsAward `json:"why"`
+	// Badges that it would earn; of secret ones nothing is told before.
 	Badges []Badge `json:"badges"`
+	// Quests that it would complete.
+	Quests []Quest `json:"quests"`
+	// Days in a row there would be.
+	Days int `json:"days"`
+	// Weeks in a row there would be.
+	Weeks int `json:"weeks"`
+	// The level there would be; null below the first.
+	Level *Level `json:"level,omitempty"`
+	// The way from there to the next one; null for none.
+	NextLevel *NextLevel `json:"nextLevel,omitempty"`
+	// The most points that could be redeemed for a discount on this basket; zero for none.
+	Redeemable Money `json:"redeemable"`
 }
 
-// What a shopper has earned.
-type Rewards struct {
-	// Points there are to spend. They are earned on money really paid and never turn back into money.
+// A number for each unit of a currency.
+type RewardRate struct {
+	// The currency.
+	Currency money.Code `json:"currency"`
+	// How many.
+	Rate Decimal `json:"rate"`
+}
+
+// A number for each unit of a currency.
+type RewardRateInput struct {
+	// The currency.
+	Currency money.Code `json:"currency"`
+	// How many, with at most 6 decimals.
+	Rate Decimal `json:"rate"`
+}
+
+// Which rules to list. What is left out does not matter.
+type RewardRuleFilter struct {
+	// Kinds of which a rule has one.
+	Kinds graphql.Omittable[[]RewardRuleKind] `json:"kinds,omitempty"`
+	// Statuses of which a rule has one.
+	Statuses graphql.Omittable[[]OfferStatus] `json:"statuses,omitempty"`
+}
+
+// Everything that a rule says. Give exactly one of points to discount: that makes its kind.
+type RewardRuleInput struct {
+	// Lower-case letters, digits and single hyphens, at most 100, unique among rules; made from the first name when it is left out.
+	Code graphql.Omittable[*string] `json:"code,omitempty"`
+	// ACTIVE lets it count in its window.
+	Status OfferStatus `json:"status"`
+	// 1 to 20 languages, each once. The first is the rule's own language.
+	Texts []ProductTextInput `json:"texts"`
+	// An absolute https address, or a path on this server; left out for none.
+	Picture graphql.Omittable[*string] `json:"picture,omitempty"`
+	// First instant at which it counts; left out for no beginning. A QUEST has one, a LEVEL and a STREAK have none.
+	StartsAt graphql.Omittable[*time.Time] `json:"startsAt,omitempty"`
+	// After startsAt; left out for no end. A QUEST has one, a LEVEL and a STREAK have none.
+	EndsAt graphql.Omittable[*time.Time] `json:"endsAt,omitempty"`
+	// For a POINTS rule.
+	Points graphql.Omittable[*PointsTermsInput] `json:"points,omitempty"`
+	// For a BADGE.
+	Badge graphql.Omittable[*BadgeTermsInput] `json:"badge,omitempty"`
+	// For a QUEST.
+	Quest graphql.Omittable[*QuestTermsInput] `json:"quest,omitempty"`
+	// For a LEVEL.
+	Level graphql.Omittable[*LevelTermsInput] `json:"level,omitempty"`
+	// For a STREAK. One for days and one for weeks can be ACTIVE.
+	Streak graphql.Omittable[*StreakTermsInput] `json:"streak,omitempty"`
+	// For a LEADERBOARD.
+	Leaderboard graphql.Omittable[*LeaderboardTermsInput] `json:"leaderboard,omitempty"`
+	// For a PERK.
+	Perk graphql.Omittable[*PerkTermsInput] `json:"perk,omitempty"`
+	// For a DISCOUNT. One can be ACTIVE.
+	Discount graphql.Omittable[*DiscountTermsInput] `json:"discount,omitempty"`
+}
+
+// The rule, or why it was not made or changed.
+type RewardRulePayload struct {
+	// The rule as it is now; null when it was refused.
+	Rule *RewardRule `json:"rule,omitempty"`
+	// Why it was refused; empty when it was not.
+	Errors []UserError `json:"errors"`
+}
+
+// What a rule would have done to all purchases that were not refunded, had it always been there.
+type RewardRulePreview struct {
+	// How many shoppers would have earned something by it.
+	Shoppers int `json:"shoppers"`
+	// How many purchases would have earned something by it.
+	Purchases int `json:"purchases"`
+	// Points that it would have given.
 	Points Money `json:"points"`
-	// Badges, latest first.
-	Badges []BadgeAward `json:"badges"`
+	// How many purchases were looked at.
+	Considered int `json:"considered"`
+}
+
+// What a rule would have done, or what is wrong with it.
+type RewardRulePreviewPayload struct {
+	// What it would have done; null when something is wrong with it.
+	Preview *RewardRulePreview `json:"preview,omitempty"`
+	// What is wrong with it; empty when nothing is.
+	Errors []UserError `json:"errors"`
+}
+
+// Which goods something is about: what any of its lists names; all goods when every list is empty.
+type RewardScope struct {
+	// Products, prd_….
+	Products []string `json:"products"`
+	// Tags, folded: in lower case and without accents.
+	Tags []string `json:"tags"`
+	// Categories, folded.
+	Categories []string `json:"categories"`
+	// Creators, folded.
+	Creators []string `json:"creators"`
+}
+
+// Which goods something is about: what any of its lists names; all goods when every list is empty. At most 50 in each.
+type RewardScopeInput struct {
+	// Products, prd_….
+	Products []string `json:"products"`
+	// Tags; case and accents do not matter.
+	Tags []string `json:"tags"`
+	// Categories; case and accents do not matter.
+	Categories []string `json:"categories"`
+	// Creators; case and accents do not matter.
+	Creators []string `json:"creators"`
 }
 
 // A stretch of time, [startsAt, endsAt).
@@ -612,6 +1011,42 @@ type SaleWindow struct {
 	StartsAt time.Time `json:"startsAt"`
 	// The first instant after it; null when it has no end.
 	EndsAt *time.Time `json:"endsAt,omitempty"`
+}
+
+// Where a streak stands.
+type StreakStatus struct {
+	// How many days or weeks in a row; 0 when it is broken.
+	Count int `json:"count"`
+	// The most there have been in a row.
+	Best int `json:"best"`
+	// How many freezes there are. One stands in for a day or week that is missed.
+	Freezes int `json:"freezes"`
+	// First instant at which it will be broken unless something is bought before; null when there is no streak.
+	Until *time.Time `json:"until,omitempty"`
+}
+
+// What a streak says.
+type StreakTerms struct {
+	// What it is made of.
+	Period StreakPeriod `json:"period"`
+	// How many in a row may be missed.
+	Grace int `json:"grace"`
+	// One freeze is given for every so many in a row; 0 for none.
+	FreezeEvery int `json:"freezeEvery"`
+	// How many freezes one can have.
+	MaxFreezes int `json:"maxFreezes"`
+}
+
+// What a streak says.
+type StreakTermsInput struct {
+	// What it is made of.
+	Period StreakPeriod `json:"period"`
+	// How many in a row may be missed, 0 to 6.
+	Grace int `json:"grace"`
+	// One freeze is given for every so many in a row, up to 365; 0 for none.
+	FreezeEvery int `json:"freezeEvery"`
+	// How many freezes one can have, up to 30.
+	MaxFreezes int `json:"maxFreezes"`
 }
 
 type Subscription struct {
@@ -797,6 +1232,34 @@ type UpdateProductPayload struct {
 	Errors []UserError `json:"errors"`
 }
 
+// A rule, and all that it is to say from now on.
+type UpdateRewardRuleInput struct {
+	// The rule, rul_….
+	ID string `json:"id"`
+	// The version that the change was made from: with another one the answer is CONFLICT. Leave it out to change whatever is there.
+	ExpectedVersion graphql.Omittable[*int] `json:"expectedVersion,omitempty"`
+	// All that it is to say. Its kind stays; its code stays when none is given.
+	Rule RewardRuleInput `json:"rule"`
+}
+
+// What to change of the caller's own choices about rewards.
+type UpdateRewardSettingsInput struct {
+	// Name in the IANA database of the zone whose days and weeks streaks count, such as Asia/Seoul. Changing it cannot count a day twice.
+	TimeZone graphql.Omittable[*string] `json:"timeZone,omitempty"`
+	// Whether to be shown rewards. Turning them off takes the name off leaderboards, too.
+	Enabled graphql.Omittable[*bool] `json:"enabled,omitempty"`
+	// 1 to 40 characters: the name on leaderboards. Null to be on none.
+	DisplayName graphql.Omittable[*string] `json:"displayName,omitempty"`
+}
+
+// The choices, or why they were not changed.
+type UpdateRewardSettingsPayload struct {
+	// The caller's rewards as they are now; null when the change was refused.
+	Rewards *Rewards `json:"rewards,omitempty"`
+	// Why the change was refused; empty when it was not.
+	Errors []UserError `json:"errors"`
+}
+
 // What is left out stays; null empties a field that may be empty.
 type UpdateTierPlanInput struct {
 	// The tier plan, tir_….
@@ -899,6 +1362,8 @@ const (
 	AdjustmentKindCoupon AdjustmentKind = "COUPON"
 	// A trial of it was paid for.
 	AdjustmentKindTrialCredit AdjustmentKind = "TRIAL_CREDIT"
+	// Points were redeemed.
+	AdjustmentKindPoints AdjustmentKind = "POINTS"
 )
 
 var AllAdjustmentKind = []AdjustmentKind{
@@ -907,11 +1372,12 @@ var AllAdjustmentKind = []AdjustmentKind{
 	AdjustmentKindTier,
 	AdjustmentKindCoupon,
 	AdjustmentKindTrialCredit,
+	AdjustmentKindPoints,
 }
 
 func (e AdjustmentKind) IsValid() bool {
 	switch e {
-	case AdjustmentKindBundle, AdjustmentKindFlashSale, AdjustmentKindTier, AdjustmentKindCoupon, AdjustmentKindTrialCredit:
+	case AdjustmentKindBundle, AdjustmentKindFlashSale, AdjustmentKindTier, AdjustmentKindCoupon, AdjustmentKindTrialCredit, AdjustmentKindPoints:
 		return true
 	}
 	return false
@@ -1316,6 +1782,70 @@ func (e *FlashSaleStatus) UnmarshalJSON(b []byte) error {
 }
 
 func (e FlashSaleStatus) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
+}
+
+// The days, weeks, months that a leaderboard counts, in UTC.
+type LeaderboardPeriod string
+
+const (
+	// Each day anew.
+	LeaderboardPeriodDay LeaderboardPeriod = "DAY"
+	// Each week anew, from Monday.
+	LeaderboardPeriodWeek LeaderboardPeriod = "WEEK"
+	// Each month anew.
+	LeaderboardPeriodMonth LeaderboardPeriod = "MONTH"
+	// All time.
+	LeaderboardPeriodAll LeaderboardPeriod = "ALL"
+)
+
+var AllLeaderboardPeriod = []LeaderboardPeriod{
+	LeaderboardPeriodDay,
+	LeaderboardPeriodWeek,
+	LeaderboardPeriodMonth,
+	LeaderboardPeriodAll,
+}
+
+func (e LeaderboardPeriod) IsValid() bool {
+	switch e {
+	case LeaderboardPeriodDay, LeaderboardPeriodWeek, LeaderboardPeriodMonth, LeaderboardPeriodAll:
+		return true
+	}
+	return false
+}
+
+func (e LeaderboardPeriod) String() string {
+	return string(e)
+}
+
+func (e *LeaderboardPeriod) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = LeaderboardPeriod(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid LeaderboardPeriod", str)
+	}
+	return nil
+}
+
+func (e LeaderboardPeriod) MarshalGQL(w io.Writer) {
+	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *LeaderboardPeriod) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e LeaderboardPeriod) MarshalJSON() ([]byte, error) {
 	var buf bytes.Buffer
 	e.MarshalGQL(&buf)
 	return buf.Bytes(), nil
@@ -1760,6 +2290,348 @@ func (e ProductStatus) MarshalJSON() ([]byte, error) {
 	return buf.Bytes(), nil
 }
 
+// What has become of a purchase.
+type PurchaseStatus string
+
+const (
+	// It stands.
+	PurchaseStatusCompleted PurchaseStatus = "COMPLETED"
+	// It was given back.
+	PurchaseStatusRefunded PurchaseStatus = "REFUNDED"
+)
+
+var AllPurchaseStatus = []PurchaseStatus{
+	PurchaseStatusCompleted,
+	PurchaseStatusRefunded,
+}
+
+func (e PurchaseStatus) IsValid() bool {
+	switch e {
+	case PurchaseStatusCompleted, PurchaseStatusRefunded:
+		return true
+	}
+	return false
+}
+
+func (e PurchaseStatus) String() string {
+	return string(e)
+}
+
+func (e *PurchaseStatus) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = PurchaseStatus(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid PurchaseStatus", str)
+	}
+	return nil
+}
+
+func (e PurchaseStatus) MarshalGQL(w io.Writer) {
+	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *PurchaseStatus) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e PurchaseStatus) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
+}
+
+// What has happened to a shopper's rewards. New kinds may be added.
+type RewardEventKind string
+
+const (
+	// A purchase earned something.
+	RewardEventKindPurchase RewardEventKind = "PURCHASE"
+	// A purchase was refunded, and what it had earned was taken back.
+	RewardEventKindRefund RewardEventKind = "REFUND"
+	// Points were redeemed for a perk.
+	RewardEventKindPerk RewardEventKind = "PERK"
+)
+
+var AllRewardEventKind = []RewardEventKind{
+	RewardEventKindPurchase,
+	RewardEventKindRefund,
+	RewardEventKindPerk,
+}
+
+func (e RewardEventKind) IsValid() bool {
+	switch e {
+	case RewardEventKindPurchase, RewardEventKindRefund, RewardEventKindPerk:
+		return true
+	}
+	return false
+}
+
+func (e RewardEventKind) String() string {
+	return string(e)
+}
+
+func (e *RewardEventKind) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = RewardEventKind(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid RewardEventKind", str)
+	}
+	return nil
+}
+
+func (e RewardEventKind) MarshalGQL(w io.Writer) {
+	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *RewardEventKind) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e RewardEventKind) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
+}
+
+// What is counted, of the purchases that were not refunded. What was paid for with points counts for nothing. New measures
+// may be added.
+type RewardMeasure string
+
+const (
+	// Purchases with at least one of the goods.
+	RewardMeasurePurchases RewardMeasure = "PURCHASES"
+	// Money really paid for the goods, in one currency.
+	RewardMeasureAmount RewardMeasure = "AMOUNT"
+	// Units of the goods.
+	RewardMeasureUnits RewardMeasure = "UNITS"
+	// Different products.
+	RewardMeasureProducts RewardMeasure = "PRODUCTS"
+	// Different categories.
+	RewardMeasureCategories RewardMeasure = "CATEGORIES"
+	// Different creators.
+	RewardMeasureCreators RewardMeasure = "CREATORS"
+	// Trials begun.
+	RewardMeasureTrials RewardMeasure = "TRIALS"
+	// Different bundles bought, and so completed.
+	RewardMeasureBundles RewardMeasure = "BUNDLES"
+	// Purchases at the price of a flash sale.
+	RewardMeasureSales RewardMeasure = "SALES"
+	// The longest streak of days there has been.
+	RewardMeasureStreakDays RewardMeasure = "STREAK_DAYS"
+	// The longest streak of weeks there has been.
+	RewardMeasureStreakWeeks RewardMeasure = "STREAK_WEEKS"
+	// Points earned.
+	RewardMeasurePoints RewardMeasure = "POINTS"
+)
+
+var AllRewardMeasure = []RewardMeasure{
+	RewardMeasurePurchases,
+	RewardMeasureAmount,
+	RewardMeasureUnits,
+	RewardMeasureProducts,
+	RewardMeasureCategories,
+	RewardMeasureCreators,
+	RewardMeasureTrials,
+	RewardMeasureBundles,
+	RewardMeasureSales,
+	RewardMeasureStreakDays,
+	RewardMeasureStreakWeeks,
+	RewardMeasurePoints,
+}
+
+func (e RewardMeasure) IsValid() bool {
+	switch e {
+	case RewardMeasurePurchases, RewardMeasureAmount, RewardMeasureUnits, RewardMeasureProducts, RewardMeasureCategories, RewardMeasureCreators, RewardMeasureTrials, RewardMeasureBundles, RewardMeasureSales, RewardMeasureStreakDays, RewardMeasureStreakWeeks, RewardMeasurePoints:
+		return true
+	}
+	return false
+}
+
+func (e RewardMeasure) String() string {
+	return string(e)
+}
+
+func (e *RewardMeasure) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = RewardMeasure(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid RewardMeasure", str)
+	}
+	return nil
+}
+
+func (e RewardMeasure) MarshalGQL(w io.Writer) {
+	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *RewardMeasure) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e RewardMeasure) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
+}
+
+// What a rule is about. New kinds may be added.
+type RewardRuleKind string
+
+const (
+	// Points for purchases.
+	RewardRuleKindPoints RewardRuleKind = "POINTS"
+	// A badge for what somebody has done.
+	RewardRuleKindBadge RewardRuleKind = "BADGE"
+	// Goals to be reached between two instants, and points for it.
+	RewardRuleKindQuest RewardRuleKind = "QUEST"
+	// A level from so many points on, earned in all.
+	RewardRuleKindLevel RewardRuleKind = "LEVEL"
+	// How days or weeks in a row are counted.
+	RewardRuleKindStreak RewardRuleKind = "STREAK"
+	// Shoppers who want to be seen, ranked.
+	RewardRuleKindLeaderboard RewardRuleKind = "LEADERBOARD"
+	// Something that points can be redeemed for besides goods.
+	RewardRuleKindPerk RewardRuleKind = "PERK"
+	// Points as a discount on a basket.
+	RewardRuleKindDiscount RewardRuleKind = "DISCOUNT"
+)
+
+var AllRewardRuleKind = []RewardRuleKind{
+	RewardRuleKindPoints,
+	RewardRuleKindBadge,
+	RewardRuleKindQuest,
+	RewardRuleKindLevel,
+	RewardRuleKindStreak,
+	RewardRuleKindLeaderboard,
+	RewardRuleKindPerk,
+	RewardRuleKindDiscount,
+}
+
+func (e RewardRuleKind) IsValid() bool {
+	switch e {
+	case RewardRuleKindPoints, RewardRuleKindBadge, RewardRuleKindQuest, RewardRuleKindLevel, RewardRuleKindStreak, RewardRuleKindLeaderboard, RewardRuleKindPerk, RewardRuleKindDiscount:
+		return true
+	}
+	return false
+}
+
+func (e RewardRuleKind) String() string {
+	return string(e)
+}
+
+func (e *RewardRuleKind) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = RewardRuleKind(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid RewardRuleKind", str)
+	}
+	return nil
+}
+
+func (e RewardRuleKind) MarshalGQL(w io.Writer) {
+	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *RewardRuleKind) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e RewardRuleKind) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
+}
+
+// What streaks are made of.
+type StreakPeriod string
+
+const (
+	// Calendar days of the shopper's time zone.
+	StreakPeriodDay StreakPeriod = "DAY"
+	// Weeks of the shopper's time zone, from Monday.
+	StreakPeriodWeek StreakPeriod = "WEEK"
+)
+
+var AllStreakPeriod = []StreakPeriod{
+	StreakPeriodDay,
+	StreakPeriodWeek,
+}
+
+func (e StreakPeriod) IsValid() bool {
+	switch e {
+	case StreakPeriodDay, StreakPeriodWeek:
+		return true
+	}
+	return false
+}
+
+func (e StreakPeriod) String() string {
+	return string(e)
+}
+
+func (e *StreakPeriod) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = StreakPeriod(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid StreakPeriod", str)
+	}
+	return nil
+}
+
+func (e StreakPeriod) MarshalGQL(w io.Writer) {
+	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *StreakPeriod) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e StreakPeriod) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
+}
+
 // How prices by quantity count.
 type TierMode string
 
@@ -1828,17 +2700,20 @@ const (
 	TransferKindAdjustment TransferKind = "ADJUSTMENT"
 	// A purchase.
 	TransferKindPurchase TransferKind = "PURCHASE"
+	// A purchase that was given back.
+	TransferKindRefund TransferKind = "REFUND"
 )
 
 var AllTransferKind = []TransferKind{
 	TransferKindTopUp,
 	TransferKindAdjustment,
 	TransferKindPurchase,
+	TransferKindRefund,
 }
 
 func (e TransferKind) IsValid() bool {
 	switch e {
-	case TransferKindTopUp, TransferKindAdjustment, TransferKindPurchase:
+	case TransferKindTopUp, TransferKindAdjustment, TransferKindPurchase, TransferKindRefund:
 		return true
 	}
 	return false

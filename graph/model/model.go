@@ -110,6 +110,11 @@ type (
 		Entitlement *Entitlement
 		Bundle      *Bundle
 	}
+	// AlreadyRefundedError carries the refund that there is.
+	AlreadyRefundedError struct {
+		Refusal
+		Refund Refund
+	}
 	// NotAvailableError carries what cannot be bought.
 	NotAvailableError struct {
 		Refusal

@@ -17,12 +17,17 @@ import (
 // basisPoint is a hundredth of a percent, as a Decimal of percents holds it.
 const basisPoint = money.Unit / 100
 
+// percentOf shows basis points in percent.
+func percentOf[N int | int64](basisPoints N) Decimal {
+	return newDecimal(money.Amount(basisPoints) * basisPoint)
+}
+
 // newPercent shows basis points in percent; nil for none.
-func newPercent(basisPoints int) *Decimal {
+func newPercent[N int | int64](basisPoints N) *Decimal {
 	if basisPoints == 0 {
 		return nil
 	}
-	return new(newDecimal(money.Amount(basisPoints) * basisPoint))
+	return new(percentOf(basisPoints))
 }
 
 // Percent reads a percentage at a field of the input: one with at most 2 decimals. Whether there can be so much is for the
@@ -31,14 +36,19 @@ func Percent(path string, d *Decimal) (*offers.Percent, *fault.Fault) {
 	if d == nil {
 		return nil, nil
 	}
-	unreadable := d.Fault(path)
-	if unreadable == nil && d.amount%basisPoint != 0 {
-		unreadable = fault.Input(path, "%s has more than 2 decimals; a percentage is one such as 12.5.", d.amount)
+	n, unreadable := basisPoints(path, *d)
+	return new(offers.Percent(n)), unreadable
+}
+
+// basisPoints reads a percentage as Percent does; zero when it cannot be read.
+func basisPoints(path string, d Decimal) (int64, *fault.Fault) {
+	if unreadable := d.Fault(path); unreadable != nil {
+		return 0, unreadable
 	}
-	if unreadable != nil {
-		return new(offers.Percent), unreadable
+	if d.amount%basisPoint != 0 {
+		return 0, fault.Input(path, "%s has more than 2 decimals; a percentage is one such as 12.5.", d.amount)
 	}
-	return new(offers.Percent(d.amount / basisPoint)), nil
+	return int64(d.amount / basisPoint), nil
 }
 
 // unreadable stands for an id that cannot be read, where no id at all would be a fault of its own. There is nothing of

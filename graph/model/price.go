@@ -113,7 +113,7 @@ func (l offerLabel) Label(languages []string) string {
 func (l offerLabel) Source() string {
 	kinds := map[pricing.AdjustmentKind]id.Kind{
 		pricing.ByBundle: id.Bundle, pricing.BySale: id.FlashSale, pricing.ByTier: id.TierPlan,
-		pricing.ByCoupon: id.Coupon, pricing.ByCredit: id.TrialOffer,
+		pricing.ByCoupon: id.Coupon, pricing.ByCredit: id.TrialOffer, pricing.ByPoints: id.RewardRule,
 	}
 	return id.Encode(kinds[l.kind], l.source)
 }

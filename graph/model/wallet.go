@@ -76,7 +76,7 @@ func (t Transfer) Amount() Money { return NewMoney(t.currency, t.Change) }
 // BalanceAfter is what the wallet held right after it.
 func (t Transfer) BalanceAfter() Money { return NewMoney(t.currency, t.Balance) }
 
-// PurchaseID is the purchase that it paid for, nil for others.
+// PurchaseID is the purchase that it paid for or gave back, nil for others.
 func (t Transfer) PurchaseID() *string {
 	if t.Line.PurchaseID == nil {
 		return nil

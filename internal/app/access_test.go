@@ -244,12 +244,13 @@ func TestWhatIsNotYoursIsNotThere(t *testing.T) {
 		o := s.open(t, opening{})
 		o.shopper(t, "ada", "USD 10")
 		o.shopper(t, "ben", "USD 10")
-		for _, step := range before() {
+		for _, step := range append(before(), beforeRefund()...) {
 			o.play(t, step)
 		}
 		secret := map[string]id.Kind{
 			"$ben": id.Shopper, "$ben-USD": id.Wallet, "$bens-purchase": id.Purchase, "$bens-atlas": id.Entitlement, "$bens-transfer": id.Transfer,
 			"$draft": id.Product, "$archived": id.Product, "$future": id.Product, "$past": id.Product,
+			"$bens-refund": id.Refund, "$bens-event": id.RewardEntry, "$usual": id.RewardRule,
 		}
 		for name, kind := range secret {
 			unknown := id.Encode(kind, id.New())
@@ -261,6 +262,9 @@ func TestWhatIsNotYoursIsNotThere(t *testing.T) {
 					if kind == id.Product && strings.HasPrefix(query, "mutation") && name != "$draft" {
 						continue // what was on sale, or will be, is not available rather than not there
 					}
+					if kind == id.Refund && as == "SUPPORT sue" {
+						continue // whose work it is
+					}
 					theirs := o.ask(t, call{as: as, query: fmt.Sprintf(query, name)})
 					nobodys := o.ask(t, call{as: as, query: fmt.Sprintf(query, unknown)})
 					if string(theirs.body) != string(nobodys.body) || theirs.status != nobodys.status {
@@ -269,13 +273,24 @@ func TestWhatIsNotYoursIsNotThere(t *testing.T) {
 				}
 			}
 		}
-		for _, name := range []string{"$ada", "$ada-USD", "$adas-purchase", "$adas-atlas"} {
+		for _, name := range []string{"$ada", "$ada-USD", "$adas-purchase", "$adas-atlas", "$adas-refund"} {
 			for _, as := range []string{"SHOPPER ada", "SERVICE store for ada"} {
 				o.wants(t, o.ask(t, call{as: as, query: `{ node(id: "` + name + `") { id } }`}), `{"data": {"node": {"id": "`+name+`"}}}`)
 			}
 		}
 		o.seesDrafts(t)
 	})
+}
+
+// beforeRefund is what has happened besides: a rule of rewards is set up, and Ada and Ben have given a purchase back, which is
+// an event of their rewards.
+func beforeRefund() []step {
+	steps := []step{rule("usual", tenPerDollar)}
+	for _, subject := range []string{"ada", "ben"} {
+		steps = append(steps, buysHints(subject, "k1", 1), refunding("$"+subject+"-k1", subject, `{"refund": {"id": "$`+subject+`s-refund"}, "errors": []}`),
+			by("SHOPPER "+subject, `{ viewer { rewards { activity(first: 1) { nodes { id kind } } } } }`, `{"data": {"viewer": {"rewards": {"activity": {"nodes": [{"id": "$`+subject+`s-event", "kind": "REFUND"}]}}}}}`))
+	}
+	return steps
 }
 
 // seesDrafts has merchandisers see what nobody else does.

@@ -41,6 +41,7 @@ type App struct {
 	Catalog    *catalog.Service
 	Wallet     *wallet.Service
 	Offers     *offers.Service
+	Rewards    *rewards.Service
 	Uses       *entitlement.Service
 	Till       *checkout.Service
 	Limiter    guard.Limiter
@@ -77,10 +78,6 @@ func (a *App) build(ctx context.Context) (err error) {
 	if a.Currencies, err = money.ParseCurrencies(a.Config.Currencies); err != nil {
 		return err
 	}
-	rules, err := rewards.ParseRules(a.Config.PointsRates)
-	if err != nil {
-		return err
-	}
 	if a.DB, err = db.Open(ctx, a.Config.Database()); err != nil {
 		return err
 	}
@@ -107,9 +104,11 @@ func (a *App) build(ctx context.Context) (err error) {
 	a.Wallet = wallet.New(a.DB, a.Currencies, a.Clock)
 	a.Offers = offers.New(a.DB, a.Currencies, a.Clock)
 	a.Offers.Watcher.Log = a.Logger
+	a.Rewards = rewards.New(a.DB, a.Currencies, a.Clock)
+	a.Rewards.Watcher.Log = a.Logger
 	a.Uses = entitlement.New(a.DB, a.Clock)
 	a.Till = checkout.New(a.DB, checkout.Config{
-		Currencies: a.Currencies, Rules: rules, Offers: a.Offers, Limiter: a.Limiter,
+		Currencies: a.Currencies, Rewards: a.Rewards, Offers: a.Offers, Limiter: a.Limiter,
 		PerShopper: limits["RATE_LIMIT_SHOPPER"], PerAddress: limits["RATE_LIMIT_ADDRESS"],
 		CodesPerShopper: limits["COUPON_LIMIT_SHOPPER"], CodesPerAddress: limits["COUPON_LIMIT_ADDRESS"],
 		Clock: a.Clock, Logger: a.Logger, Observe: a.metrics.batch,
@@ -183,7 +182,7 @@ func (a *App) newLimiter() (guard.Limiter, error) {
 func (a *App) GraphQL() http.Handler {
 	return graph.NewHandler(&graph.Resolver{
 		DB: a.DB, Currencies: a.Currencies, Clock: a.Clock, Shoppers: a.Identity,
-		Catalog: a.Catalog, Offers: a.Offers, Wallets: a.Wallet, Till: a.Till, Entitlements: a.Uses,
+		Catalog: a.Catalog, Offers: a.Offers, Wallets: a.Wallet, Rewards: a.Rewards, Till: a.Till, Entitlements: a.Uses,
 	}, a.streams, a.Logger, requestID)
 }
 

@@ -69,6 +69,7 @@ func (p Process) root() *cobra.Command {
 		p.importCommand(),
 		p.tokenCommand(),
 		p.verifyCommand(),
+		p.rebuildCommand(),
 		&cobra.Command{Use: "config", Short: "Print what is configured, and where it comes from", Args: cobra.NoArgs, RunE: p.config},
 	)
 	return root
@@ -126,7 +127,7 @@ func (p Process) seedCommand() *cobra.Command {
 	var wanted bool
 	cmd := &cobra.Command{
 		Use: "seed", Short: "Set up the demonstration shop", Args: cobra.NoArgs,
-		Long: "Sets up the demonstration: products, offers, and a few shoppers with money in their wallets. Seeding twice is the same as once.\n" +
+		Long: "Sets up the demonstration: products, offers, rewards, and a few shoppers with money in their wallets and a month of history. Seeding twice is the same as once.\n" +
 			"On any database but the embedded default this must be asked for with --demo.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			config, _, err := p.configured()
@@ -145,8 +146,8 @@ func (p Process) seedCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			cmd.Printf("set up: %d products, %d offers, %d credits, %d purchases\n",
-				report.Products, report.Offers, report.Credits, report.Purchases)
+			cmd.Printf("set up: %d products, %d offers, %d rules of rewards, %d credits, %d purchases, %d refunds\n",
+				report.Products, report.Offers, report.Rules, report.Credits, report.Purchases, report.Refunds)
 			return nil
 		},
 	}

@@ -97,7 +97,6 @@ func TestBadSettings(t *testing.T) {
 		"ALLOWED_ORIGINS=https://a.com/":  "https://a.com/",
 		"ALLOWED_ORIGINS=ftp://a.com":     "ftp://a.com",
 		"CURRENCIES=USD,DOLLARS":          "DOLLARS",
-		"POINTS_RATES=USD=-1":             "negative",
 		"DRAIN_DELAY=soon":                "soon",
 		"DRAIN_DELAY=-1s":                 "-1s",
 		"LOG_LEVEL=\nFARTHING_LISTEN=x\n": "LOG_LEVEL",
@@ -238,8 +237,8 @@ func TestSeedCommand(t *testing.T) {
 					t.Errorf("seed: %v\n%s%s\nwant %s", c.failed, c.out, c.err, want)
 				}
 			}
-			seeded(`^set up: [1-9]\d* products, [1-9]\d* offers, [1-9]\d* credits, [1-9]\d* purchases\n$`)
-			seeded(`^set up: 0 products, 0 offers, 0 credits, 0 purchases\n$`)
+			seeded(`^set up: [1-9]\d* products, [1-9]\d* offers, [1-9]\d* rules of rewards, [1-9]\d* credits, [1-9]\d* purchases, [1-9]\d* refunds\n$`)
+			seeded(`^set up: 0 products, 0 offers, 0 rules of rewards, 0 credits, 0 purchases, 0 refunds\n$`)
 			if c := farthing(t, environment, "verify"); c.failed != nil {
 				t.Errorf("verify of the demonstration: %v\n%s", c.failed, c.out)
 			}

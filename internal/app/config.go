@@ -20,7 +20,6 @@ import (
 
 	"farthing/internal/guard"
 	"farthing/internal/money"
-	"farthing/internal/rewards"
 )
 
 // Prefix begins the name of every setting in the environment.
@@ -50,8 +49,7 @@ type Config struct {
 	AllowedOrigins     string `env:"ALLOWED_ORIGINS" help:"pages on other hosts that may subscribe, such as https://shop.example, separated by commas; pages of the same host always may"`
 	TrustedProxies     string `env:"TRUSTED_PROXIES" help:"networks whose X-Forwarded-For is believed, such as 10.0.0.0/8, separated by commas"`
 
-	Currencies  string `env:"CURRENCIES" envDefault:"USD,EUR,GBP,JPY,KRW,KWD,GEM:0:Gems" help:"currencies of the shop: ISO codes, and CODE:DECIMALS:NAME for its own"`
-	PointsRates string `env:"POINTS_RATES" envDefault:"USD=10,EUR=10,GBP=10,JPY=0.1,KRW=0.01,KWD=30" help:"points that a unit of each currency earns"`
+	Currencies string `env:"CURRENCIES" envDefault:"USD,EUR,GBP,JPY,KRW,KWD,GEM:0:Gems" help:"currencies of the shop: ISO codes, and CODE:DECIMALS:NAME for its own"`
 
 	AuthPublicKeyFile  string `env:"AUTH_PUBLIC_KEY_FILE" help:"PEM file of the keys that tokens are signed with"`
 	AuthJWKSURL        string `env:"AUTH_JWKS_URL" help:"where the issuer of the tokens publishes its keys"`
@@ -101,8 +99,6 @@ func (c Config) check() error {
 	one("TRUSTED_PROXIES", err)
 	_, err = money.ParseCurrencies(c.Currencies)
 	one("CURRENCIES", err)
-	_, err = rewards.ParseRules(c.PointsRates)
-	one("POINTS_RATES", err)
 	return errors.Join(faults...)
 }
 

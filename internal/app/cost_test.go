@@ -3,6 +3,7 @@ package app_test
 import (
 	"context"
 	"fmt"
+	"net/http/httptest"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -11,6 +12,7 @@ import (
 	"farthing/ent"
 	"farthing/ent/product"
 	"farthing/internal/catalog"
+	"farthing/internal/db"
 	"farthing/internal/id"
 )
 
@@ -72,6 +74,65 @@ func TestListsCostTheSame(t *testing.T) {
 			// On a busy machine a loader may stop collecting too early and ask once more; one statement a row is many more.
 			if cost[0] == 0 || cost[1] > 2*cost[0] {
 				t.Errorf("5 cost %d statements and 50 cost %d: %s", cost[0], cost[1], query)
+			}
+		}
+	})
+}
+
+// TestRewardsCostTheSame counts what is asked of the database for pages of 5 and of 50, with rewards and refunds on them.
+func TestRewardsCostTheSame(t *testing.T) {
+	t.Parallel()
+	onEveryStore(t, func(t *testing.T, s store) {
+		const crowd = 50
+		o := s.open(t, opening{})
+		o.shopper(t, "ada", "USD 100")
+		for _, step := range earningRules() {
+			o.play(t, step)
+		}
+		o.play(t, rule("spent", `leaderboard: {period: ALL, measure: AMOUNT, currency: "USD"}`))
+		for i := range crowd {
+			n := strconv.Itoa(i)
+			o.play(t, rule("badge-"+n, badgeFor("PURCHASES", strconv.Itoa(i+1))))
+			o.play(t, buysHints("ada", n, 1))
+			if i%2 == 0 {
+				o.play(t, refunding("$ada-"+n, n, `{"refund": {"id": "$refund-`+n+`"}, "errors": []}`))
+			}
+			o.shopper(t, "reader-"+n, "USD 1")
+			o.play(t, joins("reader-"+n, "Reader "+n))
+			o.play(t, buysHints("reader-"+n, "k1", 1))
+		}
+		handler, err := o.Handler(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, page := range []struct{ as, query, counted string }{
+			{"SHOPPER ada", `{ viewer { purchases(first: %d) { totalCount nodes { id status pointsEarned { amount } rewards { pointsEarned { amount } pointsBalance { amount } why { name points { amount } }
+				badges { badge { name } } quests { name } level { name } nextLevel { level { name } missing { amount } } } refund { total { amount } reason purchase { id pointsEarned { amount } } } } } } }`, `"status"`},
+			{"SHOPPER ada", `{ viewer { rewards { activity(first: %d) { totalCount nodes { seq kind purchaseId pointsGained { amount } why { name } badges { name } quests { name } perk { name } level { name } } } } } }`, `"seq"`},
+			{"SHOPPER ada", `{ viewer { wallet(currency: "USD") { transfers(first: %d) { nodes { kind amount { amount } purchaseId reason } } } } }`, `"kind"`},
+			{"SHOPPER reader-7", `{ leaderboard(code: "spent") { standing { count places(first: %d) { nodes { rank displayName score isMe } } me { rank } aroundMe { displayName } } } }`, `"isMe"`},
+			{"MERCHANDISER mia", `{ rewardRules(first: %d) { totalCount nodes { code name badge { goals { measure target scope { products } } } } } }`, `"code"`},
+			{"MERCHANDISER mia", `{ nodes(ids: [RULES %d]) { id } }`, `"id"`},
+		} {
+			var cost []int64
+			for _, n := range []int{5, crowd} {
+				query := fmt.Sprintf(page.query, n)
+				var ids strings.Builder
+				for i := range n {
+					ids.WriteString(`"$badge-` + strconv.Itoa(i) + `" `)
+				}
+				query = strings.Replace(query, fmt.Sprintf("RULES %d", n), ids.String(), 1)
+				ctx, count := db.CountReads(t.Context())
+				answer := httptest.NewRecorder()
+				handler.ServeHTTP(answer, o.request(ctx, t, &call{as: page.as, query: query}))
+				cost = append(cost, count())
+				if body := answer.Body.String(); strings.Contains(body, `"extensions"`) || strings.Count(body, page.counted) < n {
+					t.Errorf("not what was wanted of %s: %s", query, body)
+				}
+			}
+			// As above, a loader may stop collecting too early.
+			if cost[0] == 0 || cost[1] > 2*cost[0] {
+				t.Errorf("5 cost %d statements and %d cost %d: %s", cost[0], crowd, cost[1], page.query)
 			}
 		}
 	})

@@ -13,6 +13,7 @@ import (
 
 	"farthing/graph/graphqlhttp"
 	"farthing/internal/actor"
+	"farthing/internal/demo"
 	"farthing/internal/fault"
 	"farthing/internal/guard"
 )
@@ -34,7 +35,8 @@ func requestID(ctx context.Context) string {
 	return text
 }
 
-// Handler is everything that the shop serves: the GraphQL endpoint, the page in front of it, and the probes.
+// Handler is everything that the shop serves: the GraphQL endpoint, the page in front of it, pictures of rewards, and the
+// probes.
 func (a *App) Handler(page http.Handler) (http.Handler, error) {
 	authenticate, err := a.authenticate()
 	if err != nil {
@@ -44,6 +46,7 @@ func (a *App) Handler(page http.Handler) (http.Handler, error) {
 	mux.Handle("/graphql", authenticate(a.GraphQL()))
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, "ok") })
 	mux.HandleFunc("GET /readyz", a.ready)
+	mux.Handle("GET /pictures/", demo.PictureHandler())
 	if page != nil {
 		mux.Handle("/", page)
 	}

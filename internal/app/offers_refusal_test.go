@@ -82,8 +82,11 @@ type entry struct {
 // refuses is a refusal of the input with some of its fields replaced; want is the list of errors.
 func (e entry) refuses(name, fields, want string) refusal {
 	kind := strings.ToUpper(e.mutation[:1]) + e.mutation[1:]
-	if strings.HasPrefix(e.mutation, "archive") {
+	switch {
+	case strings.HasPrefix(e.mutation, "archive"):
 		kind = "ArchiveOffer"
+	case e.mutation == "createRewardRule":
+		kind = "RewardRule"
 	}
 	return refusal{e.mutation + ": " + name, step{
 		as: "MERCHANDISER mia", query: fmt.Sprintf(`mutation($in: %sInput!) { %s(input: $in) { %s { id } errors { __typename code path } } }`, kind, e.mutation, e.result),
@@ -194,7 +197,7 @@ func refusedBundles() []refusal {
 		newBundle.refuses("a choice of bundles", `{"kind": "CHOOSE", "choose": 1, "components": [{"bundleId": "$pair"}, {"productId": "$lives"}]}`, invalid("components.0.bundleId")),
 		newBundle.refuses("prices", `{"prices": [{"currency": "CHF", "amount": "1"}, {"currency": "USD", "amount": "0.001"}, {"currency": "KRW", "amount": "-1"}, {"currency": "EUR", "amount": "1"}, {"currency": "EUR", "amount": "1"}, {"currency": "GBP", "amount": "1e2"}]}`,
 			invalid("prices.5.amount", "prices.0.currency", "prices.1.amount", "prices.2.amount", "prices.4.currency")),
-		newBundle.refuses("points for a price", `{"prices": [{"currency": "POINTS", "amount": "1"}]}`, invalid("prices.0.currency")),
+		newBundle.refuses("half a point for a price", `{"prices": [{"currency": "POINTS", "amount": "0.5"}]}`, invalid("prices.0.amount")),
 		newBundle.refuses("a slug that is taken", `{"slug": "a-pair"}`, invalid("slug")),
 		newBundle.refuses("a slug that is none", `{"slug": "A pair!"}`, invalid("slug")),
 		newBundle.refuses("an end before the beginning", `{"publishFrom": "2026-12-25T00:00:00Z", "publishUntil": "2026-12-25T00:00:00Z"}`, invalid("publishUntil")),

@@ -26,7 +26,7 @@ func TestOffers(t *testing.T) {
 
 func offerScenarios() []scenario {
 	return []scenario{
-		{name: "a bundle costs what is missing of it", funds: map[string][]string{"ada": {"USD 20"}}, steps: bundleSteps()},
+		{name: "a bundle costs what is missing of it", funds: map[string][]string{"ada": {"USD 20"}}, rules: usualRules(), steps: bundleSteps()},
 		{name: "a bundle to choose from, and a bundle in a bundle", funds: map[string][]string{"ada": {"USD 20"}}, steps: chooseSteps()},
 		{name: "a trial is once, is credited, and becomes a purchase without a gap", funds: map[string][]string{"ada": {"USD 20"}, "ben": {"USD 20"}}, steps: trialSteps()},
 		{name: "a flash sale has a window and a stock", funds: map[string][]string{"ada": {"USD 20"}, "ben": {"USD 20"}, "eve": {"USD 20"}}, steps: saleSteps()},

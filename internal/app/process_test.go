@@ -99,8 +99,21 @@ func (o *shop) pair(t *testing.T, s store, settings ...string) [2]*process {
 	return [2]*process{start(t, environment...), start(t, environment...)}
 }
 
-// proved runs `farthing verify --json` on the shop's database.
+// proved runs `farthing verify --json` and `farthing rebuild --json` on the shop's database.
 func (o *shop) proved(t *testing.T, s store) {
+	t.Helper()
+	o.verified(t, s)
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "rebuild", "--json")
+	cmd.Env = append(o.environment(s), actAsProgram+"=yes")
+	output, err := cmd.Output()
+	var counted struct{ Purchases, Differences *int64 }
+	if err != nil || json.Unmarshal(output, &counted) != nil || counted.Purchases == nil || *counted.Differences != 0 {
+		t.Errorf("rebuild: %v\n%s", err, output) // more lines than one are no JSON
+	}
+}
+
+// verified runs `farthing verify --json` on the shop's database.
+func (o *shop) verified(t *testing.T, s store) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), os.Args[0], "verify", "--json")
 	cmd.Env = append(o.environment(s), actAsProgram+"=yes")

@@ -70,6 +70,7 @@ func purchases() []scenario {
 		{
 			name:  "the first purchase",
 			funds: map[string][]string{"ada": {"USD 10"}},
+			rules: usualRules(),
 			steps: []step{
 				{
 					query: `{ products(first: 5, filter: {search: "poem"}) { nodes { id name creator price(currency: "USD") { current { amount } } owned } totalCount } }`,
@@ -79,7 +80,7 @@ func purchases() []scenario {
 				{
 					query: `{ viewer { id } quote(input: {` + basket + `}) { total { amount } balance { amount } shortfall { amount } rewards { points { amount } badges { code } } errors { code } } }`,
 					want: `{"data": {"viewer": null, "quote": {"total": {"amount": "1.39"}, "balance": null, "shortfall": null,
-						"rewards": {"points": {"amount": "13"}, "badges": []}, "errors": []}}}`,
+						"rewards": {"points": {"amount": "13"}, "badges": [{"code": "first-purchase"}]}, "errors": []}}}`,
 				},
 				{
 					as: "SHOPPER ada",
@@ -137,6 +138,7 @@ func purchases() []scenario {
 		{
 			name:  "a service acts for a shopper",
 			funds: map[string][]string{"ada": {"USD 10"}},
+			rules: usualRules(),
 			steps: []step{
 				{as: "SERVICE store", query: `{ viewer { id } }`, want: `{"data": {"viewer": null}}`},
 				{as: "SERVICE store for ada", query: `{ viewer { id } }`, want: `{"data": {"viewer": {"id": "$ada"}}}`},
@@ -232,6 +234,7 @@ func purchases() []scenario {
 		{
 			name:  "a free purchase is a purchase",
 			funds: map[string][]string{"ada": nil},
+			rules: usualRules(),
 			steps: []step{{
 				as: "SHOPPER ada",
 				query: `mutation { checkout(input: {idempotencyKey: "k1", currency: "USD", items: [{id: "$flyer"}], expectedTotal: "0"}) {
@@ -295,6 +298,7 @@ func purchases() []scenario {
 		{
 			name:  "a refused key may be used again",
 			funds: map[string][]string{"ada": {"USD 0.10"}},
+			rules: usualRules(),
 			steps: []step{
 				{
 					as:    "SHOPPER ada",
@@ -322,6 +326,7 @@ func purchases() []scenario {
 		{
 			name:  "the tenth purchase earns its badge",
 			funds: map[string][]string{"ada": {"USD 10"}},
+			rules: usualRules(),
 			steps: tenPurchases(),
 		},
 		{

@@ -18,8 +18,8 @@ func TestReadme(t *testing.T) {
 	}
 	commands := regexp.MustCompile(`(?s)\ngql '(\{.*?\})'\n`).FindAllStringSubmatch(string(text), -1)
 	answers := regexp.MustCompile("(?s)```json\n(.*?)\n```").FindAllStringSubmatch(string(text), -1)
-	if len(commands) != 4 || len(answers) != 4 {
-		t.Fatalf("the README has %d commands and %d answers, want 4 and 4", len(commands), len(answers))
+	if len(commands) != 5 || len(answers) != 5 {
+		t.Fatalf("the README has %d commands and %d answers, want 5 and 5", len(commands), len(answers))
 	}
 	environment := []string{"FARTHING_DATA_DIR=" + t.TempDir(), "FARTHING_LISTEN=127.0.0.1:0"}
 	server := start(t, environment...)

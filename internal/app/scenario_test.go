@@ -14,6 +14,7 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -34,6 +35,7 @@ import (
 	"farthing/internal/id"
 	"farthing/internal/identity"
 	"farthing/internal/money"
+	"farthing/internal/rewards"
 	"farthing/internal/wallet"
 )
 
@@ -471,6 +473,8 @@ type scenario struct {
 	with opening
 	// funds is the money that shoppers begin with, by their subjects.
 	funds map[string][]string
+	// rules sets up the rules of rewards that there are, if any.
+	rules []step
 	steps []step
 }
 
@@ -481,7 +485,7 @@ func (c scenario) run(t *testing.T, s store) {
 	for subject, funds := range c.funds {
 		o.shopper(t, subject, funds...)
 	}
-	for _, step := range c.steps {
+	for _, step := range slices.Concat(c.rules, c.steps) {
 		o.play(t, step)
 	}
 	o.verify(t)
@@ -497,11 +501,12 @@ func (o *shop) play(t *testing.T, s step) {
 	o.wants(t, a, s.want)
 }
 
-// verify has everything proved that must be true of what is stored.
+// verify has everything proved that must be true of what is stored, and every award computed again.
 func (o *shop) verify(t *testing.T) {
 	t.Helper()
 	// Not the test's own context: the proof comes last.
-	results, err := app.Verify(context.WithoutCancel(t.Context()), o.DB)
+	ctx := context.WithoutCancel(t.Context())
+	results, err := app.Verify(ctx, o.DB)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -509,6 +514,9 @@ func (o *shop) verify(t *testing.T) {
 		if !result.Holds {
 			t.Errorf("it is not true that %s: %v", result.Claim, result.Examples)
 		}
+	}
+	if _, err := o.Rewards.Audit(ctx, func(d rewards.Difference) { t.Errorf("computed again, it is different: %+v", d) }); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -177,7 +177,8 @@ func (a *App) seedIfEmpty(ctx context.Context) error {
 		return err
 	}
 	if report != (demo.Report{}) {
-		a.Logger.Info("demo: shop set up", "products", report.Products, "offers", report.Offers, "purchases", report.Purchases)
+		a.Logger.Info("demo: shop set up", "products", report.Products, "offers", report.Offers,
+			"rules", report.Rules, "purchases", report.Purchases)
 	}
 	return nil
 }

@@ -317,14 +317,14 @@ func (o *shop) listen(t *testing.T, c call) events {
 	return events{o, bufio.NewReader(response.Body)}
 }
 
-// wants fails the test when the next event is not this one: its name, and its data as JSON.
-func (e events) wants(t *testing.T, name, want string) {
+// next gives the name and the data of the next event.
+func (e events) next(t *testing.T) (name, data string) {
 	t.Helper()
 	var got []string
 	for {
 		line, err := e.lines.ReadString('\n')
 		if err != nil {
-			t.Fatalf("%v, want %s %s", err, name, want)
+			t.Fatalf("%v after %q", err, got)
 		}
 		if line = strings.TrimSuffix(line, "\n"); line != "" && line != ":" {
 			got = append(got, line)
@@ -332,10 +332,19 @@ func (e events) wants(t *testing.T, name, want string) {
 			break
 		}
 	}
-	if len(got) != 2 || got[0] != "event: "+name {
-		t.Fatalf("got %q, want %s %s", got, name, want)
+	if len(got) != 2 {
+		t.Fatalf("got %q, want an event", got)
 	}
-	data := strings.TrimPrefix(strings.TrimPrefix(got[1], "data:"), " ")
+	return strings.TrimPrefix(got[0], "event: "), strings.TrimPrefix(strings.TrimPrefix(got[1], "data:"), " ")
+}
+
+// wants fails the test when the next event is not this one: its name, and its data as JSON.
+func (e events) wants(t *testing.T, name, want string) {
+	t.Helper()
+	got, data := e.next(t)
+	if got != name {
+		t.Fatalf("got %s %s, want %s %s", got, data, name, want)
+	}
 	if want == "" || data == "" {
 		if data != want {
 			t.Errorf("got %q, want %q", data, want)

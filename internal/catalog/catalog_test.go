@@ -250,13 +250,13 @@ func TestCreateRefuses(t *testing.T) {
 		{"prices_that_are_none", func(in *catalog.CreateInput) {
 			in.Prices = []catalog.Price{
 				{Currency: "XYZ", Amount: 0},
-				{Currency: "POINTS", Amount: 0},
+				{Currency: "POINTS", Amount: amount("0.5")},
 				{Currency: "USD", Amount: amount("-0.01")},
 				{Currency: "EUR", Amount: amount("0.001")},
 				{Currency: "KRW", Amount: amount("1200.5")},
 				{Currency: "GEM", Amount: catalog.MaxPrice + money.Unit},
 			}
-		}, []string{"prices.0.currency", "prices.1.currency", "prices.2.amount", "prices.3.amount", "prices.4.amount", "prices.5.amount"}},
+		}, []string{"prices.0.currency", "prices.1.amount", "prices.2.amount", "prices.3.amount", "prices.4.amount", "prices.5.amount"}},
 		{"a_currency_twice", func(in *catalog.CreateInput) { in.Prices = append(in.Prices, in.Prices[0]) }, []string{"prices.1.currency"}},
 		{"a_window_that_ends_as_it_begins", func(in *catalog.CreateInput) { in.PublishFrom, in.PublishUntil = &noon, &noon }, []string{"publishUntil"}},
 		{"an_empty_reference", func(in *catalog.CreateInput) { in.Reference = new("") }, []string{"reference"}},

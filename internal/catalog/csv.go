@@ -129,7 +129,7 @@ func ParsePrices(text string, currencies *money.Currencies) ([]Price, error) {
 			return nil, fmt.Errorf("%q is not a price; write USD=0.99", part)
 		}
 		p := Price{Currency: money.Code(strings.ToUpper(strings.TrimSpace(code)))}
-		currency, traded := currencies.Lookup(p.Currency)
+		currency, traded := currencies.Priced(p.Currency)
 		if !traded {
 			return nil, fmt.Errorf("this shop does not trade in %q", string(p.Currency))
 		}
@@ -253,7 +253,7 @@ func (how CSV) sources(header []string) ([]cellSource, error) {
 	}
 	for _, s := range sources {
 		code, isPrice := strings.CutPrefix(s.to, pricePrefix)
-		if _, traded := how.Currencies.Lookup(money.Code(strings.ToUpper(code))); isPrice && !traded {
+		if _, traded := how.Currencies.Priced(money.Code(strings.ToUpper(code))); isPrice && !traded {
 			return nil, fmt.Errorf("%s: this shop does not trade in the currency", s.to)
 		}
 		if priced[s.to] {

@@ -5,12 +5,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"net/url"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
-	"unicode/utf8"
 
 	"farthing/ent"
 	"farthing/ent/product"
@@ -71,15 +68,16 @@ func contentOf(p *ent.Product) content {
 	return c
 }
 
-// equal says whether two contents are the same. Their one JSON form says it for all fields, present and future.
-func (c content) equal(other content) (bool, error) {
-	left, err := json.Marshal(c)
+// Equal says whether two contents of something are the same. Their one JSON form says it for all fields, present and
+// future.
+func Equal[C any](one, other C) (bool, error) {
+	left, err := json.Marshal(one)
 	if err != nil {
-		return false, fmt.Errorf("writing a product as JSON: %w", err)
+		return false, fmt.Errorf("write a content as JSON: %w", err)
 	}
 	right, err := json.Marshal(other)
 	if err != nil {
-		return false, fmt.Errorf("writing a product as JSON: %w", err)
+		return false, fmt.Errorf("write a content as JSON: %w", err)
 	}
 	return bytes.Equal(left, right), nil
 }
@@ -159,21 +157,7 @@ func (d *draft) link(path string, m schema.Media) schema.Media {
 	default:
 		d.Refuse(path+".kind", "%s is not a kind of media; it is IMAGE, VIDEO, AUDIO or DOCUMENT.", Clip(m.Kind))
 	}
-	d.address(path+".url", m.URL)
+	d.Address(path+".url", m.URL)
 	m.Alt = d.Line(path+".alt", m.Alt, 0, maxAlt)
 	return m
-}
-
-// address checks a link that browsers of shoppers will follow. What has a user in it, or characters that belong
-// escaped, is a mistake or a disguise.
-func (d *draft) address(path, text string) {
-	u, err := url.Parse(text)
-	strange := func(r rune) bool { return r <= ' ' || breaksLine(r) || strings.ContainsRune("\"<>\\^`{|}", r) }
-	if err != nil || u.Scheme != "https" || u.Hostname() == "" || u.User != nil ||
-		strings.ContainsFunc(text, strange) || !utf8.ValidString(text) {
-		d.Refuse(path, "%s is not an absolute https address.", Clip(text))
-	}
-	if n := utf8.RuneCountInString(text); n > maxURL {
-		d.Refuse(path, "Give at most %d characters, not %d.", maxURL, n)
-	}
 }

@@ -1,6 +1,8 @@
 package catalog
 
 import (
+	"errors"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -131,7 +133,7 @@ func (f *Form) Prices(path string, list []Price) schema.Prices {
 
 // price checks the price in one currency.
 func (f *Form) price(path string, p Price) {
-	currency, traded := f.Currencies.Lookup(p.Currency)
+	currency, traded := f.Currencies.Priced(p.Currency)
 	switch {
 	case !traded:
 		f.Refuse(path+".currency", "This shop does not trade in %s.", Clip(string(p.Currency)))
@@ -157,6 +159,43 @@ func (f *Form) Slug(path, slug string) string {
 		f.Refuse(path, "A slug has lower-case letters a to z, digits and single hyphens between them, at most %d characters.", maxSlug)
 	}
 	return slug
+}
+
+// Address checks a link that browsers of shoppers will follow: an absolute https address. What has a user in it, or
+// characters that belong escaped, is a mistake or a disguise.
+func (f *Form) Address(path, text string) {
+	u, err := parseLink(text)
+	if err != nil || u.Scheme != "https" || u.Hostname() == "" || u.User != nil {
+		f.Refuse(path, "%s is not an absolute https address.", Clip(text))
+	}
+	f.shortLink(path, text)
+}
+
+// AddressOrPath checks a link that is an absolute https address, or a path on this server, which begins with one slash:
+// two would be followed to another server.
+func (f *Form) AddressOrPath(path, text string) {
+	if !strings.HasPrefix(text, "/") || strings.HasPrefix(text, "//") {
+		f.Address(path, text)
+		return
+	}
+	if _, err := parseLink(text); err != nil {
+		f.Refuse(path, "%s is not a path of an address.", Clip(text))
+	}
+	f.shortLink(path, text)
+}
+
+func (f *Form) shortLink(path, text string) {
+	if n := utf8.RuneCountInString(text); n > maxURL {
+		f.Refuse(path, "Give at most %d characters, not %d.", maxURL, n)
+	}
+}
+
+func parseLink(text string) (*url.URL, error) {
+	strange := func(r rune) bool { return r <= ' ' || breaksLine(r) || strings.ContainsRune("\"<>\\^`{|}", r) }
+	if strings.ContainsFunc(text, strange) || !utf8.ValidString(text) {
+		return nil, errors.New("there are characters in it that belong escaped")
+	}
+	return url.Parse(text)
 }
 
 // Between checks that a number is from least to most.

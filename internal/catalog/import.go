@@ -303,7 +303,7 @@ func (run *importRun) decide(row Row, known knownProducts) (decision, []string, 
 	if !exists {
 		return decision{change: c}, nil, nil
 	}
-	same, err := c.after.equal(*c.before)
+	same, err := Equal(c.after, *c.before)
 	return decision{change: c, unchanged: same}, nil, err
 }
 
@@ -415,7 +415,7 @@ func (row Row) textOnto(d *draft, exists bool) {
 
 // setImage makes an address the product's first link to a picture.
 func (d *draft) setImage(path, address string) {
-	d.address(path, address)
+	d.Address(path, address)
 	i := slices.IndexFunc(d.content.Media, func(m schema.Media) bool { return m.Kind == "IMAGE" })
 	switch {
 	case i >= 0 && d.content.Media[i].URL == address:

@@ -134,7 +134,7 @@ func (s *Service) query(in ListInput) (query, error) {
 	if q.Order == "" {
 		q.Order = Newest
 	}
-	_, traded := s.currencies.Lookup(f.Currency)
+	_, traded := s.currencies.Priced(f.Currency)
 	switch {
 	case f.Currency != "" && !traded:
 		faults.Add(fault.Input("filter.currency", "This shop does not trade in %s.", Clip(string(f.Currency))))

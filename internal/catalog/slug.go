@@ -106,6 +106,32 @@ func freeSlugs(ctx context.Context, client *ent.Client, stems []string, reserved
 	return slugs, nil
 }
 
+// FreeSlug is the first of stem, stem-2, stem-3 … that nothing of a kind has. Taken tells which of some slugs, at most
+// 10,000, are in use; they are asked about in blocks that grow tenfold.
+func FreeSlug(stem string, taken func(slugs []string) ([]string, error)) (string, error) {
+	for from, to := 1, 2; ; from, to = to, to*10 {
+		candidates := make([]string, 0, to-from)
+		for n := from; n < to; n++ {
+			candidates = append(candidates, numbered(stem, n))
+		}
+		for chunk := range slices.Chunk(candidates, idRows) {
+			found, err := taken(chunk)
+			if err != nil {
+				return "", err
+			}
+			used := make(map[string]bool, len(found))
+			for _, slug := range found {
+				used[slug] = true
+			}
+			for _, slug := range chunk {
+				if !used[slug] {
+					return slug, nil
+				}
+			}
+		}
+	}
+}
+
 func numbered(stem string, n int) string {
 	if n == 1 {
 		return stem

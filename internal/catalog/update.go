@@ -145,7 +145,7 @@ func (in UpdateInput) onto(d *draft) {
 // amend gives a locked product its new content, unless that is what it has, and returns the product as it is then.
 func (s *Service) amend(ctx context.Context, tx *ent.Tx, action string, p *ent.Product, after content) (*ent.Product, error) {
 	before := contentOf(p)
-	same, err := after.equal(before)
+	same, err := Equal(after, before)
 	if err != nil {
 		return nil, err
 	}

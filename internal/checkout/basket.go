@@ -33,12 +33,20 @@ type Basket struct {
 	Items    []Item
 	// CouponCode is the code of a coupon; empty for none.
 	CouponCode string
+	// RedeemPoints is how many points to redeem for a discount, whole; 0 for none.
+	RedeemPoints money.Amount
 }
 
 // validate finds everything that is wrong with a basket by itself.
 func (b Basket) validate(faults *fault.List, currencies *money.Currencies) {
-	if _, traded := currencies.Lookup(b.Currency); !traded {
+	if _, traded := currencies.Priced(b.Currency); !traded {
 		faults.Add(fault.Input("currency", "This shop does not trade in %s.", b.Currency))
+	}
+	switch points := b.RedeemPoints; {
+	case points < 0 || points > money.Max || !money.Points().IsWhole(points):
+		faults.Add(fault.Input("redeemPoints", "Redeem a whole number of points, from 0 on."))
+	case points > 0 && b.Currency == money.PointsCode:
+		faults.Add(fault.Input("redeemPoints", "What costs points has no discount for points."))
 	}
 	switch n := len(b.Items); {
 	case n == 0:

@@ -37,8 +37,8 @@ const operation = "checkout"
 type Config struct {
 	// Currencies are those that the shop trades in.
 	Currencies *money.Currencies
-	// Rules are what buying earns.
-	Rules rewards.Rules
+	// Rewards are what buying earns.
+	Rewards *rewards.Service
 	// Offers are what makes prices lower than list prices.
 	Offers *offers.Service
 	// Limiter decides how many checkouts may come, and how many codes of coupons.
@@ -85,13 +85,15 @@ type Input struct {
 
 // Result is what became of a checkout.
 type Result struct {
-	// Purchase is the record, with its lines, entitlements and badges; nil when the checkout was refused.
+	// Purchase is the record, with its lines and entitlements, and its refund if there is one; nil when the checkout was refused.
 	Purchase *ent.Purchase
 	// Replayed says that the key had been used before, and this is the purchase of that time.
 	Replayed bool
 	// Wallet is the wallet that was paid from, as it is now; nil when there is none (a free purchase needs none).
 	Wallet *ent.Account
-	// Points is how many points the shopper has now.
+	// Earned is what it earned; nil for a shopper who has turned rewards off.
+	Earned *ent.RewardEntry
+	// Points is how many points the shopper has now; below zero for a debt.
 	Points money.Amount
 	// Limit is where the caller stands with the rate limit. It is there for refusals too.
 	Limit guard.Decision
@@ -146,7 +148,7 @@ func newRequest(caller actor.Actor, in Input) (*request, error) {
 			Key:         idempotency.Key{ShopperID: caller.ShopperID, Operation: operation, Text: in.IdempotencyKey},
 			Fingerprint: fingerprint, ResultID: id.New(),
 		},
-		basket: in.Basket, expected: in.ExpectedTotal, actor: caller.Name(),
+		basket: in.Basket, expected: in.ExpectedTotal, caller: caller,
 		done: make(chan struct{}),
 	}, nil
 }
@@ -199,7 +201,7 @@ func (s *Service) answer(ctx context.Context, r *request, result Result) (Result
 	case o.err != nil:
 		return result, o.err
 	case o.purchase != nil:
-		result.Purchase, result.Wallet, result.Points = o.purchase, o.wallet, o.points
+		result.Purchase, result.Wallet, result.Points, result.Earned = o.purchase, o.wallet, o.points, o.earned
 		return result, nil
 	}
 	// A repeat: the purchase is read as it was recorded, the wallet and the points as they are now.
@@ -213,8 +215,9 @@ func (s *Service) answer(ctx context.Context, r *request, result Result) (Result
 		return result, err
 	}
 	result.Purchase, result.Replayed = purchase, o.replayed
-	result.Wallet, result.Points = book.Wallet(shopper, purchase.Currency), book.Points(shopper)
-	return result, nil
+	result.Wallet = book.Wallet(shopper, purchase.Currency)
+	result.Earned, result.Points, err = s.Rewards.OfPurchase(ctx, client, shopper, purchase.ID)
+	return result, err
 }
 
 // validate finds everything that is wrong with an input by itself.
@@ -222,7 +225,7 @@ func (s *Service) validate(in Input) error {
 	var faults fault.List
 	faults.AddIf(idempotency.Validate("idempotencyKey", in.IdempotencyKey))
 	in.Basket.validate(&faults, s.Currencies)
-	if currency, traded := s.Currencies.Lookup(in.Basket.Currency); traded {
+	if currency, traded := s.Currencies.Priced(in.Basket.Currency); traded {
 		switch {
 		case in.ExpectedTotal < 0:
 			faults.Add(fault.Input("expectedTotal", "A total is not below 0."))
@@ -234,12 +237,15 @@ func (s *Service) validate(in Input) error {
 }
 
 // fingerprint is over what the client sent: the currency, the total it showed, the basket with equal items put together
-// and sorted, so that the order in which a client lists them makes no other request, and the code of a coupon as it
-// counts. A basket without one has the fingerprint that it had before there were coupons.
+// and sorted, so that the order in which a client lists them makes no other request, the code of a coupon as it
+// counts, and points to redeem. A basket without these has the fingerprint that it had before they were there.
 func (in Input) fingerprint() (idempotency.Fingerprint, error) {
 	content := []any{in.Basket.Currency, in.ExpectedTotal, in.Basket.canonical()}
 	if code := in.Basket.CouponCode; code != "" {
 		content = append(content, offers.FoldCode(code))
+	}
+	if points := in.Basket.RedeemPoints; points != 0 {
+		content = append(content, []any{"points", points})
 	}
 	return idempotency.FingerprintOf(content...)
 }

@@ -48,8 +48,8 @@ func TestCheckout(t *testing.T) {
 		if w := got.Wallet; w == nil || w.Balance != amount("2.91") || w.Paid != amount("2.91") || w.Promotional != 0 {
 			t.Errorf("wallet %+v, want 2.91, all paid", w)
 		}
-		if b := p.Edges.Badges; len(b) != 1 || b[0].Badge != "first-purchase" || !b[0].AwardedAt.Equal(noon) {
-			t.Errorf("badges %+v", b)
+		if b := badges(got); b != "first-purchase" {
+			t.Errorf("badges %q", b)
 		}
 		lines, entitlements := p.Edges.Lines, p.Edges.Entitlements
 		if len(lines) != 2 || len(entitlements) != 2 {
@@ -96,9 +96,9 @@ func TestCheckout(t *testing.T) {
 }
 
 // asJSON is a purchase with all that belongs to it, for comparison. Instants are in UTC.
-func asJSON(t testing.TB, p *ent.Purchase) string {
+func asJSON(t testing.TB, record any) string {
 	t.Helper()
-	text, err := json.MarshalIndent(p, "", "  ")
+	text, err := json.MarshalIndent(record, "", "  ")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,7 +112,7 @@ func TestCheckoutOfNothingToPay(t *testing.T) {
 		gift, hints := s.durable(t, "Gift", "0 USD"), s.consumable(t, "Hints", 5, "0 USD")
 		ctx := s.shopper(t, "sam")
 		got := s.buy(ctx, t, order("free", "0", of(gift, 1), of(hints, 2)))
-		if p := got.Purchase; p.Ordinal != 1 || p.Total != 0 || p.Points != 0 || len(p.Edges.Lines) != 2 || len(p.Edges.Entitlements) != 2 || len(p.Edges.Badges) != 1 {
+		if p := got.Purchase; p.Ordinal != 1 || p.Total != 0 || p.Points != 0 || len(p.Edges.Lines) != 2 || len(p.Edges.Entitlements) != 2 || badges(got) != "first-purchase" {
 			t.Errorf("purchase %+v", got.Purchase)
 		}
 		if got.Wallet != nil || got.Points != 0 || count(t, d, "transfers") != 0 {
@@ -166,7 +166,8 @@ func TestCheckoutEarnsBadges(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			p := s.buy(ctx, t, in).Purchase
+			bought := s.buy(ctx, t, in)
+			p := bought.Purchase
 			var want string
 			switch n {
 			case 1:
@@ -174,14 +175,7 @@ func TestCheckoutEarnsBadges(t *testing.T) {
 			case 10:
 				want = "ten-purchases"
 			}
-			var got, promised string
-			for _, b := range p.Edges.Badges {
-				got += b.Badge
-			}
-			for _, b := range quote.Badges {
-				promised += b.Code
-			}
-			if p.Ordinal != n || got != want || promised != want {
+			if got, promised := badges(bought), promised(quote); p.Ordinal != n || got != want || promised != want {
 				t.Errorf("purchase %d has number %d and badges %q, promised %q, want %q", n, p.Ordinal, got, promised, want)
 			}
 		}
@@ -324,7 +318,8 @@ func TestRefusals(t *testing.T) {
 			"a_total_finer_than_a_cent":     {order("key", "0.201", of(hints, 1)), []string{"INVALID_INPUT expectedTotal"}},
 			"a_total_finer_than_a_won":      {order("key", "1300.5", of(book, 1)).in("KRW"), []string{"INVALID_INPUT expectedTotal"}},
 			"a_currency_not_traded":         {order("key", "0.20", of(hints, 1)).in("CHF"), []string{"INVALID_INPUT currency"}},
-			"points_are_no_money":           {order("key", "0.20", of(hints, 1)).in(money.PointsCode), []string{"INVALID_INPUT currency"}},
+			"a_total_finer_than_a_point":    {order("key", "0.20", of(hints, 1)).in(money.PointsCode), []string{"INVALID_INPUT expectedTotal"}},
+			"not_sold_for_points":           {order("key", "20", of(hints, 1)).in(money.PointsCode), []string{"NOT_AVAILABLE items.0.id"}},
 			"what_could_not_be_read":        {malformed, []string{"INVALID_INPUT items.0.id"}},
 			"all_that_is_wrong_at_once":     {order("", "-1", of(hints, 0)), []string{"INVALID_INPUT idempotencyKey", "INVALID_INPUT items.0.quantity", "INVALID_INPUT expectedTotal"}},
 			"an_unknown_product":            {order("key", "0.20", of(hints, 1), of(unknown, 1)), []string{"NOT_FOUND items.1.id"}},
@@ -390,8 +385,8 @@ func TestRefusalsCarryWhatAClientNeeds(t *testing.T) {
 		_, err = s.Checkout(ctx, order("key", "1.99", of(book, 1)))
 		f := the(t, err)
 		quote, ok := f.Data.(*Quote)
-		if !ok || quote.Total != amount("1.49") || *quote.Balance != amount("2") || quote.Shortfall != nil || quote.Points != amount("14") ||
-			len(quote.Badges) != 1 || len(quote.Lines) != 1 || !quote.At.Equal(noon) {
+		if !ok || quote.Total != amount("1.49") || *quote.Balance != amount("2") || quote.Shortfall != nil || quote.Rewards.Total != amount("14") ||
+			promised(quote) != "first-purchase" || len(quote.Lines) != 1 || !quote.At.Equal(noon) {
 			t.Errorf("%s with %+v", f.Code, f.Data)
 		}
 		// With the new quote's total, the refused key buys.
@@ -410,7 +405,8 @@ func TestRefusalsCarryWhatAClientNeeds(t *testing.T) {
 func TestMorePointsThanThereCanBe(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
-		s := open(t, d, func(c *Config) { c.Rules = rules(t, "GEM=4000") })
+		setRules(t, d, rules("GEM=4000"))
+		s := open(t, d)
 		hints := s.consumable(t, "Hints", 1, "1000000 GEM")
 		ctx, other := s.rich(t, "sam", "9000000", "GEM"), s.rich(t, "kim", "9000000", "GEM")
 		for i := range 2 { // 4,000,000,000 points each
@@ -447,8 +443,8 @@ func TestQuote(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if visitor.Total != amount("2.59") || visitor.Balance != nil || visitor.Shortfall != nil || visitor.Badges != nil ||
-			visitor.Points != amount("25") || len(visitor.Lines) != 2 || len(visitor.Refusals) != 0 {
+		if visitor.Total != amount("2.59") || visitor.Balance != nil || visitor.Shortfall != nil || promised(visitor) != "first-purchase" ||
+			visitor.Rewards.Total != amount("25") || len(visitor.Lines) != 2 || len(visitor.Refusals) != 0 {
 			t.Errorf("a visitor's quote is %+v", visitor)
 		}
 		if diff := cmp.Diff(before, contents(t, d)); diff != "" {
@@ -460,7 +456,7 @@ func TestQuote(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if *poor.Balance != 0 || *poor.Shortfall != amount("2.59") || poor.Points != amount("25") || len(poor.Badges) != 1 {
+		if *poor.Balance != 0 || *poor.Shortfall != amount("2.59") || poor.Rewards.Total != amount("25") || promised(poor) != "first-purchase" {
 			t.Errorf("the quote without a wallet is %+v", poor)
 		}
 		s.give(ctx, t, "1", "USD", wallet.Promotional)
@@ -469,7 +465,7 @@ func TestQuote(t *testing.T) {
 			t.Fatal(err)
 		}
 		// What is missing would be paid for, and earns.
-		if *poor.Balance != amount("1") || *poor.Shortfall != amount("1.59") || poor.Points != amount("15") {
+		if *poor.Balance != amount("1") || *poor.Shortfall != amount("1.59") || poor.Rewards.Total != amount("15") {
 			t.Errorf("the quote of a poor shopper is %+v", poor)
 		}
 
@@ -542,8 +538,8 @@ func TestQuoteIsWhatACheckoutDoes(t *testing.T) {
 				rt.Fatalf("quote %+v, then %v", quote, err)
 			default:
 				p := got.Purchase
-				same := p.Total == quote.Total && p.Subtotal == quote.Subtotal && p.Points == quote.Points &&
-					len(p.Edges.Lines) == len(quote.Lines) && len(p.Edges.Badges) == len(quote.Badges)
+				same := p.Total == quote.Total && p.Subtotal == quote.Subtotal && p.Points == quote.Rewards.Total &&
+					len(p.Edges.Lines) == len(quote.Lines) && badges(got) == promised(quote)
 				for i, l := range p.Edges.Lines {
 					q := quote.Lines[i]
 					same = same && l.ProductID == q.ID && l.Quantity == q.Quantity && l.UnitPrice == q.Parts[0].Unit && l.Total == q.Total

@@ -15,15 +15,15 @@ func Claims() []proof.Claim {
 				WHERE l.purchase_id IS NULL OR l.subtotal <> p.subtotal OR l.total <> p.total`,
 		},
 		{
-			Name: "a purchase was paid by one transfer of its total out of its shopper's wallet, and a free one by none",
+			Name: "a purchase was paid by one transfer of its total out of its shopper's wallet, or points, and a free one by none",
 			Contradictions: `
 				SELECT p.id AS purchase, p.total, t.amount FROM purchases p
 				LEFT JOIN transfers t ON t.purchase_id = p.id AND t.kind = 'PURCHASE'
 				LEFT JOIN accounts a ON a.id = t.debit_account_id
 				LEFT JOIN accounts b ON b.id = t.credit_account_id
 				WHERE (p.total = 0) <> (t.id IS NULL)
-				   OR (t.id IS NOT NULL AND (t.amount <> p.total OR t.currency <> p.currency
-				       OR a.shopper_id <> p.shopper_id OR a.kind <> 'WALLET' OR b.kind <> 'REVENUE'))
+				   OR (t.id IS NOT NULL AND (t.amount <> p.total OR t.currency <> p.currency OR a.shopper_id <> p.shopper_id
+				       OR a.kind <> CASE p.currency WHEN 'POINTS' THEN 'POINTS' ELSE 'WALLET' END OR b.kind <> 'REVENUE'))
 				UNION ALL
 				SELECT purchase_id, SUM(amount), COUNT(*) FROM transfers
 				WHERE kind = 'PURCHASE' GROUP BY purchase_id HAVING COUNT(*) > 1`,
@@ -72,16 +72,16 @@ func Claims() []proof.Claim {
 				WHERE l.subtotal - COALESCE(a.amount, 0) <> l.total`,
 		},
 		{
-			Name: "what was taken of an offer is what purchases took of it, all together and by shopper, and not more than there was",
+			Name: "what was taken of an offer is what purchases that stand took of it, all together and by shopper, and not more than there was",
 			Contradictions: `
 				WITH bought AS (
 					SELECT a.source_id, a.round, p.shopper_id, SUM(a.units) AS units FROM line_adjustments a
 					JOIN purchase_lines l ON l.id = a.line_id JOIN purchases p ON p.id = l.purchase_id
-					WHERE a.kind = 'FLASH_SALE' GROUP BY a.source_id, a.round, p.shopper_id
+					WHERE a.kind = 'FLASH_SALE' AND NOT EXISTS (SELECT 1 FROM refunds r WHERE r.purchase_id = p.id) GROUP BY a.source_id, a.round, p.shopper_id
 					UNION ALL
 					SELECT a.source_id, a.round, p.shopper_id, COUNT(DISTINCT p.id) FROM line_adjustments a
 					JOIN purchase_lines l ON l.id = a.line_id JOIN purchases p ON p.id = l.purchase_id
-					WHERE a.kind = 'COUPON' GROUP BY a.source_id, a.round, p.shopper_id
+					WHERE a.kind = 'COUPON' AND NOT EXISTS (SELECT 1 FROM refunds r WHERE r.purchase_id = p.id) GROUP BY a.source_id, a.round, p.shopper_id
 				), counted AS (
 					SELECT source_id, round, SUM(units) AS units FROM bought GROUP BY source_id, round
 				)
@@ -116,7 +116,8 @@ func Claims() []proof.Claim {
 				SELECT a.id, l.purchase_id FROM line_adjustments a
 				JOIN purchase_lines l ON l.id = a.line_id JOIN purchases p ON p.id = l.purchase_id
 				LEFT JOIN trials t ON t.shopper_id = p.shopper_id AND t.product_id = l.product_id
-				WHERE a.kind = 'TRIAL_CREDIT' AND (t.id IS NULL OR t.converted_by IS NULL OR t.converted_by <> p.id
+				WHERE a.kind = 'TRIAL_CREDIT' AND NOT EXISTS (SELECT 1 FROM refunds r WHERE r.purchase_id = p.id)
+				   AND (t.id IS NULL OR t.converted_by IS NULL OR t.converted_by <> p.id OR t.refunded_by IS NOT NULL
 				   OR t.offer_id <> a.source_id OR a.amount > t.price OR t.currency <> p.currency)`,
 		},
 		{
@@ -141,7 +142,70 @@ func Claims() []proof.Claim {
 				SELECT events, purchases FROM
 					(SELECT COUNT(*) AS events FROM outbox_events WHERE topic = 'purchase.completed') e,
 					(SELECT COUNT(*) AS purchases FROM purchases) p
-				WHERE events <> purchases`,
+				WHERE events <> purchases
+				UNION ALL
+				SELECT events, refunds FROM
+					(SELECT COUNT(*) AS events FROM outbox_events WHERE topic = 'purchase.refunded') e,
+					(SELECT COUNT(*) AS refunds FROM refunds) r
+				WHERE events <> refunds`,
+		},
+		{
+			Name: "a refund is of a whole purchase of its shopper, line by line, and there is one for a purchase at most",
+			Contradictions: `
+				SELECT r.id AS refund, r.purchase_id AS purchase FROM refunds r LEFT JOIN purchases p ON p.id = r.purchase_id
+				WHERE p.id IS NULL OR p.shopper_id <> r.shopper_id OR p.currency <> r.currency OR p.total <> r.total
+				   OR r.created_at < p.created_at
+				UNION ALL
+				SELECT purchase_id, purchase_id FROM refunds GROUP BY purchase_id HAVING COUNT(*) > 1
+				UNION ALL
+				SELECT r.id, l.purchase_id FROM refunds r JOIN purchase_lines l ON l.purchase_id = r.purchase_id
+				LEFT JOIN refund_lines b ON b.line_id = l.id AND b.refund_id = r.id WHERE b.id IS NULL OR b.total <> l.total
+				UNION ALL
+				SELECT b.refund_id, l.purchase_id FROM refund_lines b JOIN refunds r ON r.id = b.refund_id
+				JOIN purchase_lines l ON l.id = b.line_id WHERE l.purchase_id <> r.purchase_id`,
+		},
+		{
+			Name: "a refund gave back exactly what had paid, to where it came from, and never twice",
+			Contradictions: `
+				SELECT r.id AS refund, r.total, t.amount FROM refunds r
+				LEFT JOIN transfers t ON t.refund_id = r.id AND t.kind = 'REFUND'
+				LEFT JOIN transfers o ON o.purchase_id = r.purchase_id AND o.kind = 'PURCHASE'
+				WHERE (r.total = 0) <> (t.id IS NULL) OR (t.id IS NOT NULL AND (o.id IS NULL OR t.amount <> o.amount OR t.paid <> o.paid
+				   OR t.promotional <> o.promotional OR t.gift <> o.gift OR t.refund <> o.refund
+				   OR t.debit_account_id <> o.credit_account_id OR t.credit_account_id <> o.debit_account_id))
+				UNION ALL
+				SELECT refund_id, SUM(amount), COUNT(*) FROM transfers
+				WHERE kind = 'REFUND' GROUP BY refund_id HAVING COUNT(*) > 1
+				UNION ALL
+				SELECT t.id, 0, t.amount FROM transfers t LEFT JOIN refunds r ON r.id = t.refund_id
+				WHERE t.refund_id IS NOT NULL AND (r.id IS NULL OR t.purchase_id <> r.purchase_id)`,
+		},
+		{
+			Name: "what a refunded purchase had handed over is revoked, its trials are credited no more, and those that it ended go on",
+			Contradictions: `
+				SELECT e.id AS thing, e.purchase_id AS purchase FROM entitlements e JOIN refunds r ON r.purchase_id = e.purchase_id
+				WHERE e.status <> 'REVOKED'
+				UNION ALL
+				SELECT e.id, e.purchase_id FROM entitlements e LEFT JOIN refunds r ON r.purchase_id = e.purchase_id
+				WHERE e.status = 'REVOKED' AND r.id IS NULL
+				UNION ALL
+				SELECT t.id, t.purchase_id FROM trials t LEFT JOIN refunds r ON r.purchase_id = t.purchase_id
+				WHERE (r.id IS NULL) <> (t.refunded_by IS NULL) OR t.refunded_by <> r.id
+				UNION ALL
+				SELECT t.id, t.converted_by FROM trials t JOIN refunds r ON r.purchase_id = t.converted_by
+				UNION ALL
+				SELECT t.id, t.purchase_id FROM trials t JOIN entitlements e ON e.id = t.entitlement_id
+				WHERE t.converted_by IS NULL AND t.refunded_by IS NULL AND e.status <> 'ACTIVE'`,
+		},
+		{
+			Name: "every refund was made under one idempotency key, and every such key made one refund",
+			Contradictions: `
+				SELECT r.id AS refund, COUNT(k.id) AS keys FROM refunds r
+				LEFT JOIN idempotency_keys k ON k.result_id = r.id AND k.operation = '` + refundOperation + `' AND k.shopper_id = r.shopper_id
+				GROUP BY r.id HAVING COUNT(k.id) <> 1
+				UNION ALL
+				SELECT k.result_id, 0 FROM idempotency_keys k LEFT JOIN refunds r ON r.id = k.result_id
+				WHERE k.operation = '` + refundOperation + `' AND r.id IS NULL`,
 		},
 	}
 }

@@ -113,19 +113,15 @@ func TestMoneyForTen(t *testing.T) {
 		for _, r := range o.bought {
 			p := r.Purchase
 			numbers[p.Ordinal] = true
-			var badges string
-			for _, b := range p.Edges.Badges {
-				badges += b.Badge
-			}
-			if want := map[int64]string{1: "first-purchase", 10: "ten-purchases"}[p.Ordinal]; badges != want {
-				t.Errorf("purchase %d earned %q, want %q", p.Ordinal, badges, want)
+			if want := map[int64]string{1: "first-purchase", 10: "ten-purchases"}[p.Ordinal]; badges(r) != want {
+				t.Errorf("purchase %d earned %q, want %q", p.Ordinal, badges(r), want)
 			}
 			if left := amount("2.10") - money.Amount(p.Ordinal)*amount("0.20"); r.Wallet.Balance != left {
 				t.Errorf("after purchase %d there is %s left, want %s", p.Ordinal, r.Wallet.Balance, left)
 			}
 		}
-		if len(numbers) != 10 || count(t, d, "badge_awards") != 2 {
-			t.Errorf("numbers %v, %d badges", numbers, count(t, d, "badge_awards"))
+		if len(numbers) != 10 || count(t, d, "achievements") != 2 {
+			t.Errorf("numbers %v, %d badges", numbers, count(t, d, "achievements"))
 		}
 	})
 }
@@ -161,12 +157,12 @@ func TestFirstPurchasesAtOnce(t *testing.T) {
 		o.want(t, 20, 0, 0, "")
 		got := map[string]int64{}
 		for _, r := range o.bought {
-			for _, b := range r.Purchase.Edges.Badges {
-				got[b.Badge] += r.Purchase.Ordinal
+			if code := badges(r); code != "" {
+				got[code] += r.Purchase.Ordinal
 			}
 		}
-		if len(got) != 2 || got["first-purchase"] != 1 || got["ten-purchases"] != 10 || count(t, d, "badge_awards") != 2 {
-			t.Errorf("badges at purchases %v, %d in all", got, count(t, d, "badge_awards"))
+		if len(got) != 2 || got["first-purchase"] != 1 || got["ten-purchases"] != 10 || count(t, d, "achievements") != 2 {
+			t.Errorf("badges at purchases %v, %d in all", got, count(t, d, "achievements"))
 		}
 	})
 }

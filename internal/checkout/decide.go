@@ -15,7 +15,9 @@ import (
 	"farthing/ent/purchaseline"
 	"farthing/ent/schema"
 	"farthing/ent/transfer"
+	"farthing/internal/actor"
 	"farthing/internal/catalog"
+	"farthing/internal/earning"
 	held "farthing/internal/entitlement"
 	"farthing/internal/fault"
 	"farthing/internal/id"
@@ -29,26 +31,30 @@ import (
 	"farthing/internal/wallet"
 )
 
-// request is one checkout on its way through the till.
+// request is one checkout, or one refund, on its way through the till.
 type request struct {
 	claim    idempotency.Claim
+	caller   actor.Actor
 	basket   Basket
 	coupon   uuid.UUID // whose code was given; the zero id for none
 	expected money.Amount
-	actor    string
-	weight   int // about how many products the basket comes down to
+	weight   int            // about how many products the basket comes down to
+	refund   *refundRequest // what to give back, instead of a basket to buy
 
 	outcome outcome
 	done    chan struct{} // closed once outcome stands
 }
 
-// outcome is what was decided on a request: exactly one of purchase, recorded and err.
+// outcome is what was decided on a request: exactly one of purchase, refunded, recorded and err.
 type outcome struct {
 	// purchase is the new purchase, with what stands around it right after.
 	purchase *ent.Purchase
 	wallet   *ent.Account
+	earned   *ent.RewardEntry // nil when rewards are not to be shown
 	points   money.Amount
-	// recorded is an earlier purchase under the same key; replayed is false when that one was made by this very request,
+	// refunded is the new refund, with its purchase.
+	refunded *ent.Refund
+	// recorded is an earlier purchase, or refund, under the same key; replayed is false when that one was made by this very request,
 	// whose COMMIT was answered by a broken connection.
 	recorded uuid.UUID
 	replayed bool
@@ -64,18 +70,21 @@ type state struct {
 	*known
 
 	currencies *money.Currencies
-	rules      rewards.Rules
+	rules      *earning.Rulebook
 
 	shoppers map[uuid.UUID]bool
 	claims   map[idempotency.Key]idempotency.Claim
 	book     *wallet.Book
-	badges   map[rewards.Held]bool
+	desk     *rewards.Desk // nil for a visitor
 	ordinals map[uuid.UUID]int64
+	returns  map[uuid.UUID]*returned // what may be refunded, by purchase
 
 	claimed   []idempotency.Claim
 	purchases []*ent.Purchase
 	begun     []*ent.Trial
 	converted []*ent.Trial
+	refunds   []*ent.Refund
+	undone    []undone
 	take      offers.Take
 }
 
@@ -97,7 +106,7 @@ func (s *Service) load(ctx context.Context, tx *ent.Tx, batch []*request) (*stat
 	for i, r := range batch {
 		keys[i] = r.claim.Key
 	}
-	st := &state{currencies: s.Currencies, rules: s.Rules}
+	st := &state{currencies: s.Currencies}
 	var err error
 	if st.shoppers, err = identity.Lock(ctx, tx, shoppers...); err != nil {
 		return nil, err
@@ -113,7 +122,14 @@ func (s *Service) load(ctx context.Context, tx *ent.Tx, batch []*request) (*stat
 	if st.known, err = read(ctx, client, board, now, asked{shoppers, things, coupons}); err != nil {
 		return nil, err
 	}
-	if st.stocks, err = offers.LockStocks(ctx, tx, st.limits()); err != nil {
+	if st.returns, err = readReturns(ctx, client, batch, st.trials); err != nil {
+		return nil, err
+	}
+	limits := st.limits()
+	for _, back := range st.returns {
+		back.lock(limits)
+	}
+	if st.stocks, err = offers.LockStocks(ctx, tx, limits); err != nil {
 		return nil, err
 	}
 	if st.claims, err = idempotency.Find(ctx, client, keys...); err != nil {
@@ -122,13 +138,23 @@ func (s *Service) load(ctx context.Context, tx *ent.Tx, batch []*request) (*stat
 	if st.book, err = wallet.Load(ctx, client, now, shoppers...); err != nil {
 		return nil, err
 	}
-	if st.badges, err = rewards.HeldBy(ctx, client, shoppers...); err != nil {
-		return nil, err
-	}
 	if st.ordinals, err = lastOrdinals(ctx, client, shoppers); err != nil {
 		return nil, err
 	}
-	return st, nil
+	if st.rules, err = s.Rewards.Rulebooks.Held(ctx, tx, board.Revision); err != nil {
+		return nil, err
+	}
+	seating := rewards.Seating{Book: st.book, Rules: st.rules, Revision: board.Revision, Now: now, Shoppers: shoppers}
+	for _, r := range batch {
+		switch {
+		case r.refund != nil:
+			seating.Refunding = append(seating.Refunding, r.claim.ShopperID)
+		case r.basket.spendsPoints():
+			seating.Spending = append(seating.Spending, r.claim.ShopperID)
+		}
+	}
+	st.desk, err = rewards.OpenDesk(ctx, client, seating)
+	return st, err
 }
 
 // decide gives a request its outcome and notes what is to be written. It does nothing but that, so a refusal leaves no
@@ -143,8 +169,11 @@ func (st *state) decide(r *request) (outcome, error) {
 	if earlier, ok := st.claims[r.claim.Key]; ok {
 		return replay(r, earlier), nil
 	}
+	if r.refund != nil {
+		return st.giveBack(r)
+	}
 	currency := st.currencies.Of(r.basket.Currency)
-	q := question{shopper: shopper, currency: currency, items: r.basket.Items, coupon: r.coupon}
+	q := question{shopper: shopper, currency: currency, items: r.basket.Items, coupon: r.coupon, points: r.basket.RedeemPoints}
 	result, err := st.price(q)
 	if err != nil {
 		return refused(tooDear()), nil //nolint:nilerr // A price beyond all amounts is a refusal, and so an outcome.
@@ -154,21 +183,21 @@ func (st *state) decide(r *request) (outcome, error) {
 	}
 	if result.Total != r.expected {
 		quote := st.quote(q, result)
-		if gone := st.gone(q, result, r.expected, quote); gone != nil {
+		if gone := st.gone(q, result, r.expected+result.Redeemed, quote); gone != nil {
 			return refused(gone), nil
 		}
 		return refused(fault.New(fault.PriceChanged, "The total is %s, not %s.",
 			money.Money{Amount: result.Total, Currency: currency}, money.Money{Amount: r.expected, Currency: currency}).
 			At("expectedTotal").With(quote)), nil
 	}
-	if short := st.book.Affords(shopper, currency.Code, result.Total); short != nil {
+	if short := st.affords(shopper, currency, result.Total, q.points); short != nil {
 		return refused(short), nil
 	}
-	points, err := st.earns(shopper, currency, result.Total)
+	plan, err := st.plan(q, result, st.holds(shopper, currency.Code).Take(result.Total))
 	if err != nil {
 		return refused(fault.New(fault.InvalidInput, "The purchase earns more points than a shopper can have.").At("items")), nil //nolint:nilerr // As above.
 	}
-	return st.sell(r, currency, result, points)
+	return st.sell(r, currency, result, plan)
 }
 
 // tooDear is the refusal of a basket that has no price.
@@ -178,24 +207,13 @@ func tooDear() *fault.Fault {
 
 // holds is what is in a shopper's wallet, by where it came from.
 func (st *state) holds(shopper uuid.UUID, code money.Code) wallet.Origins {
+	if code == money.PointsCode {
+		return wallet.Origins{Promotional: max(st.desk.Points(shopper), 0)}
+	}
 	if w := st.book.Wallet(shopper, code); w != nil {
 		return wallet.OriginsOf(w)
 	}
 	return wallet.Origins{}
-}
-
-// earns is how many points a purchase that the shopper can afford earns: on that part of the total which was really paid
-// for (rule 20). The error says that they are more than the shopper can have.
-func (st *state) earns(shopper uuid.UUID, currency money.Currency, total money.Amount) (money.Amount, error) {
-	spent := st.holds(shopper, currency.Code).Take(total)
-	points, err := st.rules.Points(money.Money{Amount: spent.Paid, Currency: currency})
-	if err != nil {
-		return 0, err
-	}
-	if _, err := st.book.Points(shopper).Plus(points); err != nil {
-		return 0, err
-	}
-	return points, nil
 }
 
 // replay is the outcome of a request whose key is claimed already.
@@ -207,23 +225,21 @@ func replay(r *request, earlier idempotency.Claim) outcome {
 }
 
 // sell notes everything that a purchase changes. All that could refuse it has been asked before.
-func (st *state) sell(r *request, currency money.Currency, result pricing.Result, points money.Amount) (outcome, error) {
-	shopper, code := r.claim.ShopperID, currency.Code
+func (st *state) sell(r *request, currency money.Currency, result pricing.Result, plan rewards.Plan) (outcome, error) {
+	shopper, code, name := r.claim.ShopperID, currency.Code, r.caller.Name()
 	p := &ent.Purchase{
 		ID: r.claim.ResultID, ShopperID: shopper, Ordinal: st.ordinals[shopper] + 1, Currency: code,
-		Subtotal: result.Subtotal, Total: result.Total, Points: points, Actor: r.actor, CreatedAt: st.now,
+		Subtotal: result.Subtotal, Total: result.Total, Points: plan.Total, Actor: name, CreatedAt: st.now,
 	}
-	if p.Total > 0 {
-		entry := wallet.Entry{Kind: transfer.KindPURCHASE, PurchaseID: &p.ID, Actor: r.actor}
+	if p.Total > 0 && code != money.PointsCode {
+		entry := wallet.Entry{Kind: transfer.KindPURCHASE, PurchaseID: &p.ID, Actor: name}
 		if _, err := st.book.Debit(shopper, code, p.Total, account.KindREVENUE, entry); err != nil {
 			return outcome{}, fmt.Errorf("debit what was afforded: %w", err)
 		}
 	}
-	if p.Points > 0 {
-		entry := wallet.Entry{Kind: transfer.KindPOINTS_EARNED, PurchaseID: &p.ID, Rule: rewards.PurchaseRule, Actor: r.actor}
-		if err := st.book.Award(shopper, p.Points, entry); err != nil {
-			return outcome{}, fmt.Errorf("award points: %w", err)
-		}
+	earned, err := st.desk.Carry(plan, rewards.Purchase{ID: p.ID, Actor: name, Goods: code == money.PointsCode})
+	if err != nil {
+		return outcome{}, err
 	}
 	for _, line := range result.Lines {
 		for _, part := range line.Parts {
@@ -233,17 +249,14 @@ func (st *state) sell(r *request, currency money.Currency, result pricing.Result
 	for _, taken := range result.Taken {
 		st.takeUnits(shopper, taken)
 	}
-	for _, badge := range rewards.Earned(p.Ordinal, func(code string) bool { return st.badges[rewards.Held{ShopperID: shopper, Badge: code}] }) {
-		st.badges[rewards.Held{ShopperID: shopper, Badge: badge.Code}] = true
-		p.Edges.Badges = append(p.Edges.Badges, &ent.BadgeAward{
-			ID: id.New(), ShopperID: shopper, Badge: badge.Code, PurchaseID: p.ID, AwardedAt: st.now,
-		})
-	}
 	st.ordinals[shopper] = p.Ordinal
 	st.claims[r.claim.Key] = r.claim
 	st.claimed = append(st.claimed, r.claim)
 	st.purchases = append(st.purchases, p)
-	return outcome{purchase: p, wallet: st.book.Wallet(shopper, code), points: st.book.Points(shopper)}, nil
+	if !st.desk.Enabled(shopper) {
+		earned = nil
+	}
+	return outcome{purchase: p, wallet: st.book.Wallet(shopper, code), earned: earned, points: st.desk.Points(shopper)}, nil
 }
 
 // handOver notes one part of a line as a line of the purchase, and what it gives.
@@ -306,7 +319,7 @@ func (st *state) give(p *ent.Purchase, product *ent.Product, quantity int64) {
 	}
 	good := held.Good{ShopperID: p.ShopperID, ProductID: product.ID}
 	st.owned[good] = e
-	if trial := st.trials[good]; trial != nil && trial.ConvertedBy == nil {
+	if trial := st.trials[good]; trial != nil && trial.ConvertedBy == nil && trial.RefundedBy == nil {
 		trial.ConvertedBy = &p.ID
 		st.converted = append(st.converted, trial)
 	}
@@ -358,7 +371,7 @@ const lineRows = 1_500
 
 // apply writes what was decided on the whole batch, table by table.
 func (st *state) apply(ctx context.Context, tx *ent.Tx) error {
-	if len(st.purchases) == 0 {
+	if len(st.purchases)+len(st.refunds) == 0 {
 		return nil
 	}
 	if err := st.book.Apply(ctx, tx); err != nil {
@@ -367,7 +380,6 @@ func (st *state) apply(ctx context.Context, tx *ent.Tx) error {
 	var lines []*ent.PurchaseLineCreate
 	var adjustments []*ent.LineAdjustmentCreate
 	var granted []*ent.Entitlement
-	var awards []*ent.BadgeAward
 	var events []notify.Event
 	purchases := make([]*ent.PurchaseCreate, len(st.purchases))
 	for i, p := range st.purchases {
@@ -387,7 +399,6 @@ func (st *state) apply(ctx context.Context, tx *ent.Tx) error {
 			}
 		}
 		granted = append(granted, p.Edges.Entitlements...)
-		awards = append(awards, p.Edges.Badges...)
 		events = append(events, st.event(p))
 	}
 	if err := tx.Purchase.CreateBulk(purchases...).Exec(ctx); err != nil {
@@ -403,6 +414,13 @@ func (st *state) apply(ctx context.Context, tx *ent.Tx) error {
 			return fmt.Errorf("write adjustments of lines: %w", err)
 		}
 	}
+	// What refunds take back goes first: a purchase of the same batch may hand it over again. None of the batch is refunded
+	// in it.
+	refunded, err := st.applyRefunds(ctx, tx)
+	if err != nil {
+		return err
+	}
+	events = append(events, refunded...)
 	if err := held.Grant(ctx, tx, granted...); err != nil {
 		return err
 	}
@@ -412,7 +430,7 @@ func (st *state) apply(ctx context.Context, tx *ent.Tx) error {
 	if err := held.ConvertTrials(ctx, tx, st.converted...); err != nil {
 		return err
 	}
-	if err := rewards.Award(ctx, tx, awards...); err != nil {
+	if err := st.desk.Apply(ctx, tx); err != nil {
 		return err
 	}
 	if err := idempotency.Write(ctx, tx, st.now, st.claimed...); err != nil {
@@ -424,13 +442,15 @@ func (st *state) apply(ctx context.Context, tx *ent.Tx) error {
 	return st.take.Write(ctx, tx) // the rows that everybody shares come last
 }
 
-// event is what the outbox says of a purchase.
+// event is what the outbox says of a purchase. Points are not told to who has turned rewards off.
 func (st *state) event(p *ent.Purchase) notify.Event {
-	currency := st.currencies.Of(p.Currency)
-	return notify.Event{Topic: notify.PurchaseCompleted, ShopperID: p.ShopperID, Payload: map[string]string{
+	payload := map[string]string{
 		"purchaseId": id.Encode(id.Purchase, p.ID),
 		"currency":   string(p.Currency),
-		"total":      currency.Format(p.Total),
-		"points":     money.Points().Format(p.Points),
-	}}
+		"total":      st.currencies.Of(p.Currency).Format(p.Total),
+	}
+	if st.desk.Enabled(p.ShopperID) {
+		payload["points"] = money.Points().Format(p.Points)
+	}
+	return notify.Event{Topic: notify.PurchaseCompleted, ShopperID: p.ShopperID, Payload: payload}
 }

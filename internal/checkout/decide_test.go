@@ -6,13 +6,19 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"pgregory.net/rapid"
 
 	"farthing/ent"
 	"farthing/ent/account"
+	"farthing/ent/achievement"
 	"farthing/ent/product"
+	"farthing/ent/rewardentry"
+	"farthing/ent/schema"
+	"farthing/internal/actor"
+	"farthing/internal/earning"
 	held "farthing/internal/entitlement"
 	"farthing/internal/fault"
 	"farthing/internal/id"
@@ -28,7 +34,7 @@ import (
 // broken connection, so that they are decided again on what they wrote themselves.
 func TestDecide(t *testing.T) {
 	t.Parallel()
-	traded, earned := currencies(t, "USD,KRW"), rules(t, "USD=10,KRW=0.01")
+	traded, earned := currencies(t, "USD,KRW"), earning.NewRulebook(rules("USD=10,KRW=0.01"))
 	rapid.Check(t, func(t *rapid.T) {
 		w := newWorld(t, traded, earned)
 		for range rapid.IntRange(1, 8).Draw(t, "batches") {
@@ -101,19 +107,21 @@ func (o outcome) String() string {
 // world is a shop in memory: what would be in the database.
 type world struct {
 	currencies *money.Currencies
-	rules      rewards.Rules
+	rules      *earning.Rulebook
 	shoppers   []uuid.UUID
 	goods      []*ent.Product
 	accounts   []*ent.Account
 	claims     map[idempotency.Key]idempotency.Claim
 	owned      map[held.Good]*ent.Entitlement
-	badges     map[rewards.Held]bool
+	standings  []*ent.RewardStanding
+	story      []*ent.RewardEntry
+	earned     []*ent.Achievement
 	ordinals   map[uuid.UUID]int64
 	model      model
 	sent       []drawn
 }
 
-func newWorld(t *rapid.T, traded *money.Currencies, earned rewards.Rules) *world {
+func newWorld(t *rapid.T, traded *money.Currencies, earned *earning.Rulebook) *world {
 	w := &world{
 		currencies: traded, rules: earned,
 		shoppers: []uuid.UUID{id.New(), id.New(), id.New()},
@@ -125,7 +133,7 @@ func newWorld(t *rapid.T, traded *money.Currencies, earned rewards.Rules) *world
 			good(product.KindDURABLE, 1, "3.00 USD"),
 		},
 		claims: map[idempotency.Key]idempotency.Claim{}, owned: map[held.Good]*ent.Entitlement{},
-		badges: map[rewards.Held]bool{}, ordinals: map[uuid.UUID]int64{}, model: model{},
+		ordinals: map[uuid.UUID]int64{}, model: model{},
 	}
 	w.goods[4].Status = product.StatusARCHIVED
 	for i, s := range w.shoppers {
@@ -148,10 +156,24 @@ func newWorld(t *rapid.T, traded *money.Currencies, earned rewards.Rules) *world
 		}
 		if i == 1 { // is about to earn the second badge
 			m.bought, w.ordinals[s] = 8, 8
-			w.badges[rewards.Held{ShopperID: s, Badge: "first-purchase"}] = true
+			for n := range int64(8) {
+				w.story = append(w.story, &ent.RewardEntry{
+					ID: id.New(), ShopperID: s, Seq: n + 1, Kind: rewardentry.KindPURCHASE, PurchaseID: new(id.New()), TimeZone: "UTC",
+					Facts:     schema.PurchaseFacts{Currency: "USD", Lines: []schema.FactLine{{Product: w.goods[1].ID, Quantity: 1}}},
+					CreatedAt: noon.Add(-time.Hour),
+				})
+			}
+			first := earned.Current().Badges[0]
+			w.earned = append(w.earned, &ent.Achievement{
+				ID: id.New(), ShopperID: s, Kind: achievement.KindBADGE, RuleID: first.ID, Version: first.Version, PurchaseID: *w.story[0].PurchaseID,
+			})
 		}
 		if i == 0 { // has nearly as many points as there can be
 			m.points = money.Max - 30*money.Unit
+			w.story = append(w.story, &ent.RewardEntry{
+				ID: id.New(), ShopperID: s, Seq: 1, Kind: rewardentry.KindREFUND, PurchaseID: new(id.New()), TimeZone: "UTC", Points: m.points,
+				CreatedAt: noon.Add(-time.Hour),
+			})
 			w.accounts = append(w.accounts, &ent.Account{
 				ID: id.New(), ShopperID: new(s), Kind: account.KindPOINTS, Currency: money.PointsCode, Balance: m.points, Promotional: m.points,
 			})
@@ -173,8 +195,9 @@ func (w *world) load() *state {
 		},
 		currencies: w.currencies, rules: w.rules,
 		shoppers: map[uuid.UUID]bool{}, claims: maps.Clone(w.claims), book: wallet.NewBook(noon, accounts...),
-		badges: maps.Clone(w.badges), ordinals: maps.Clone(w.ordinals),
+		ordinals: maps.Clone(w.ordinals),
 	}
+	st.desk = rewards.NewDesk(rewards.Seating{Book: st.book, Rules: w.rules, Now: noon, Shoppers: w.shoppers}, w.standings, w.story, w.earned)
 	for _, s := range w.shoppers {
 		st.shoppers[s] = true
 	}
@@ -244,13 +267,11 @@ func (w *world) commit(t *rapid.T, st *state) {
 		if sum != p.Total || len(p.Edges.Lines) != len(p.Edges.Entitlements) {
 			t.Fatalf("purchase %+v", p)
 		}
-		for _, b := range p.Edges.Badges {
-			h := rewards.Held{ShopperID: p.ShopperID, Badge: b.Badge}
-			if w.badges[h] || b.PurchaseID != p.ID || b.ShopperID != p.ShopperID {
-				t.Fatalf("badge %+v", b)
-			}
-			w.badges[h] = true
-		}
+	}
+	w.standings, w.story, w.earned = nil, nil, nil
+	for _, s := range w.shoppers {
+		standing, story, earned := st.desk.Kept(s)
+		w.standings, w.story, w.earned = append(w.standings, standing), append(w.story, story...), append(w.earned, earned...)
 	}
 }
 
@@ -300,7 +321,7 @@ func (w *world) drawRequest(t *rapid.T) drawn {
 			Key:         idempotency.Key{ShopperID: shopper, Operation: operation, Text: key},
 			Fingerprint: fingerprint, ResultID: id.New(),
 		},
-		basket: in.Basket, expected: in.ExpectedTotal, actor: "sam",
+		basket: in.Basket, expected: in.ExpectedTotal, caller: actor.Actor{Subject: "sam"},
 	}}
 	w.sent = append(w.sent, d)
 	return d
@@ -453,10 +474,24 @@ func (m model) differs(st *state) string {
 		if got := st.ordinals[shopper]; got != s.bought {
 			return fmt.Sprintf("%s has bought %d times, want %d", shopper, got, s.bought)
 		}
-		for badge, after := range map[string]int64{"first-purchase": 1, "ten-purchases": 10} {
-			if got := st.badges[rewards.Held{ShopperID: shopper, Badge: badge}]; got != (s.bought >= after) {
-				return fmt.Sprintf("%s has badge %s: %t after %d purchases", shopper, badge, got, s.bought)
+		_, story, earned := st.desk.Kept(shopper)
+		for i, after := range []int64{1, 10} {
+			badge, times := st.rules.Current().Badges[i], 0
+			for _, a := range earned {
+				if a.RuleID == badge.ID {
+					times++
+				}
 			}
+			if want := map[bool]int{true: 1}[s.bought >= after]; times != want {
+				return fmt.Sprintf("%s has badge %s %d times after %d purchases", shopper, badge.Code, times, s.bought)
+			}
+		}
+		var left money.Amount
+		for _, e := range story {
+			left += e.Points - e.Used - e.Expired - e.Revoked
+		}
+		if left != s.points {
+			return fmt.Sprintf("%s has lots of %s points, want %s", shopper, left, s.points)
 		}
 		owned := 0
 		for good := range st.owned {

@@ -80,7 +80,7 @@ func (f *Facts) Stock(sale *ent.FlashSale) *ent.OfferStock {
 // Price is what one of a thing costs the viewer; nil when it is not sold in the currency. A bundle of which everything is
 // owned costs what it costs others. One to choose from costs what the cheapest choice does.
 func (f *Facts) Price(thing uuid.UUID, code money.Code) *ItemPrice {
-	currency, traded := f.currencies.Lookup(code)
+	currency, traded := f.currencies.Priced(code)
 	if !traded {
 		return nil
 	}

@@ -104,8 +104,9 @@ type question struct {
 	shopper  uuid.UUID // the zero id for a visitor
 	currency money.Currency
 	items    []Item
-	coupon   uuid.UUID // the zero id for none
-	drafts   bool      // price what is not out yet, too
+	coupon   uuid.UUID    // the zero id for none
+	points   money.Amount // to redeem for a discount
+	drafts   bool         // price what is not out yet, too
 }
 
 // shelf is what is for sale to whoever asks, and what counts of them.
@@ -264,6 +265,7 @@ func (k *known) label(kind pricing.AdjustmentKind, source uuid.UUID) (language s
 		if row := k.past[source]; row != nil {
 			return row.Language, row.Texts
 		}
+	case pricing.ByPoints: // not an offer: state.label knows
 	case pricing.ByCoupon:
 		if row := k.coupons[source]; row != nil {
 			return row.Language, row.Texts

@@ -16,10 +16,13 @@ import (
 	"farthing/ent"
 	"farthing/ent/migrate"
 	"farthing/ent/product"
+	"farthing/ent/rewardrule"
+	"farthing/ent/schema"
 	"farthing/internal/actor"
 	"farthing/internal/catalog"
 	"farthing/internal/db"
 	"farthing/internal/db/dbtest"
+	"farthing/internal/earning"
 	"farthing/internal/entitlement"
 	"farthing/internal/fault"
 	"farthing/internal/guard"
@@ -70,8 +73,8 @@ func open(t testing.TB, d *db.DB, changes ...func(*Config)) *shop {
 	t.Helper()
 	s := &shop{clock: &clock{now: noon}}
 	config := Config{
-		Currencies: currencies(t, "USD,EUR,KRW,KWD,GEM:0"), Rules: rules(t, "USD=10,KRW=0.01,GEM=1"),
-		Limiter: guard.Off{}, Clock: s.clock.get, Logger: slog.New(slog.DiscardHandler),
+		Currencies: currencies(t, "USD,EUR,KRW,KWD,GEM:0"),
+		Limiter:    guard.Off{}, Clock: s.clock.get, Logger: slog.New(slog.DiscardHandler),
 	}
 	for _, change := range changes {
 		change(&config)
@@ -80,9 +83,13 @@ func open(t testing.TB, d *db.DB, changes ...func(*Config)) *shop {
 	s.offers = offers.New(d, config.Currencies, s.clock.get)
 	config.Offers = s.offers
 	s.wallets = wallet.New(d, config.Currencies, s.clock.get)
+	config.Rewards = rewards.New(d, config.Currencies, s.clock.get)
 	s.shoppers = identity.New(d, s.clock.get)
 	if err := s.wallets.OpenHouse(t.Context()); err != nil {
 		t.Fatal(err)
+	}
+	if d.Client().RewardRule.Query().CountX(t.Context()) == 0 {
+		setRules(t, d, rules("USD=10,KRW=0.01,GEM=1"))
 	}
 	s.Service = New(d, config)
 	t.Cleanup(s.Close)
@@ -98,13 +105,76 @@ func currencies(t testing.TB, spec string) *money.Currencies {
 	return c
 }
 
-func rules(t testing.TB, spec string) rewards.Rules {
+// rules are points by rates such as "USD=10,KRW=0.01", and badges for the first and the tenth purchase.
+func rules(rates string) []*earning.Rule {
+	prices := schema.Prices{}
+	for part := range strings.SplitSeq(rates, ",") {
+		code, rate, _ := strings.Cut(part, "=")
+		prices[money.Code(code)] = amount(rate)
+	}
+	purchases := func(n int64) schema.RewardTerms {
+		return schema.RewardTerms{Badge: &schema.BadgeTerms{Goals: []schema.RewardGoal{
+			{RewardCounter: schema.RewardCounter{Measure: string(earning.Purchases)}, Target: n},
+		}}}
+	}
+	return []*earning.Rule{
+		rule("purchase-rate", earning.Points, schema.RewardTerms{Points: &schema.PointsTerms{Rates: prices}}),
+		rule("first-purchase", earning.Badge, purchases(1)),
+		rule("ten-purchases", earning.Badge, purchases(10)),
+	}
+}
+
+// rule is one that is in force from the beginning.
+func rule(code string, kind earning.Kind, terms schema.RewardTerms) *earning.Rule {
+	return earning.NewRule(id.New(), kind, 1, 0, schema.RewardContent{
+		Code: code, Status: earning.Active, Language: "en", Texts: map[string]schema.Text{"en": {Name: code}}, Terms: terms,
+	})
+}
+
+// setRules puts rules in force.
+func setRules(t testing.TB, d *db.DB, rules []*earning.Rule) {
 	t.Helper()
-	r, err := rewards.ParseRules(spec)
+	err := d.Tx(t.Context(), func(ctx context.Context, tx *ent.Tx) error {
+		if err := catalog.Revise(ctx, tx); err != nil {
+			return err
+		}
+		revision, err := catalog.Revision(ctx, tx.Client())
+		if err != nil {
+			return err
+		}
+		for _, r := range rules {
+			tx.RewardRule.Create().SetID(r.ID).SetKind(rewardrule.Kind(r.Kind)).SetCode(r.Code).SetStatus(rewardrule.StatusACTIVE).
+				SetContent(r.RewardContent).SetCreatedAt(noon).SetUpdatedAt(noon).ExecX(ctx)
+			tx.RewardRuleVersion.Create().SetRuleID(r.ID).SetVersion(1).SetRevision(revision).SetContent(r.RewardContent).
+				SetCreatedAt(noon).ExecX(ctx)
+		}
+		return nil
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return r
+}
+
+// badges are the codes of the badges that a purchase earned, together.
+func badges(r Result) string {
+	var codes string
+	if r.Earned != nil {
+		for _, b := range r.Earned.Result.Badges {
+			codes += b.Code
+		}
+	}
+	return codes
+}
+
+// promised are the codes of the badges that a quote promises, together.
+func promised(q *Quote) string {
+	var codes string
+	if q.Rewards != nil {
+		for _, b := range q.Rewards.Badges {
+			codes += b.Code
+		}
+	}
+	return codes
 }
 
 func amount(text string) money.Amount {
@@ -233,11 +303,18 @@ func (s *shop) buy(ctx context.Context, t testing.TB, in Input) Result {
 	return result
 }
 
-// prove proves the claims of all domains.
+// prove proves the claims of all domains, and computes all rewards again.
 func prove(t testing.TB, d *db.DB) {
 	t.Helper()
+	all := rewards.New(d, currencies(t, "USD"), func() time.Time { return noon })
+	_, err := all.Audit(context.WithoutCancel(t.Context()), func(diff rewards.Difference) {
+		t.Errorf("rewards of %s, entry %s: %s is %s, want %s", diff.Shopper, diff.Entry, diff.What, diff.Got, diff.Want)
+	})
+	if err != nil {
+		t.Error(err)
+	}
 	claims := slices.Concat(wallet.Claims(), entitlement.Claims(), rewards.Claims(), Claims())
-	err := d.Snapshot(context.WithoutCancel(t.Context()), func(ctx context.Context, tx *ent.Tx) error {
+	err = d.Snapshot(context.WithoutCancel(t.Context()), func(ctx context.Context, tx *ent.Tx) error {
 		results, err := proof.Check(ctx, tx, claims)
 		for _, r := range results {
 			if !r.Holds {

@@ -8,7 +8,6 @@ import (
 	"github.com/google/uuid"
 
 	"farthing/ent"
-	"farthing/ent/badgeaward"
 	"farthing/ent/entitlement"
 	"farthing/ent/lineadjustment"
 	"farthing/ent/purchase"
@@ -19,7 +18,7 @@ import (
 	"farthing/internal/wallet"
 )
 
-// ByID reads a purchase of a shopper with its lines, entitlements and badges. That of somebody else is not found.
+// ByID reads a purchase of a shopper with its lines, entitlements and refund. That of somebody else is not found.
 func ByID(ctx context.Context, client *ent.Client, shopperID, id uuid.UUID) (*ent.Purchase, error) {
 	p, err := whole(client.Purchase.Query().Where(purchase.ID(id), purchase.ShopperID(shopperID))).Only(ctx)
 	if ent.IsNotFound(err) {
@@ -63,7 +62,7 @@ func whole(q *ent.PurchaseQuery) *ent.PurchaseQuery {
 				WithAdjustments(func(q *ent.LineAdjustmentQuery) { q.Order(lineadjustment.ByPosition()) })
 		}).
 		WithEntitlements(func(q *ent.EntitlementQuery) { q.Order(entitlement.ByID()) }).
-		WithBadges(func(q *ent.BadgeAwardQuery) { q.Order(badgeaward.ByID()) })
+		WithRefunds()
 }
 
 // lastOrdinals reads the number of each shopper's last purchase: one step into an index for each, however many purchases

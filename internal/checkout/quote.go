@@ -9,6 +9,7 @@ import (
 	"farthing/ent"
 	"farthing/ent/schema"
 	"farthing/internal/actor"
+	"farthing/internal/earning"
 	"farthing/internal/fault"
 	"farthing/internal/identity"
 	"farthing/internal/money"
@@ -29,11 +30,13 @@ type Quote struct {
 	Balance *money.Amount
 	// Shortfall is what is missing in it; nil for a visitor and when nothing is.
 	Shortfall *money.Amount
-	// Points and Badges are what the purchase would earn.
-	Points money.Amount
-	Badges []rewards.Badge
+	// Rewards are what the purchase would earn; nil when it cannot be told, and for a shopper who has turned rewards off.
+	Rewards *rewards.Plan
+	// Redeemable is the most points that could be redeemed for the basket; 0 for none.
+	Redeemable money.Amount
 
 	known *known
+	rules *earning.Rulebook
 }
 
 // Product is one that the quote names, with its prices; nil when it is not there.
@@ -56,6 +59,9 @@ func (q *Quote) Board() *offers.Board {
 func (q *Quote) Label(kind pricing.AdjustmentKind, source uuid.UUID) (language string, texts map[string]schema.Text) {
 	if q.known == nil {
 		return "", nil
+	}
+	if kind == pricing.ByPoints {
+		return labelOfDiscount(q.rules)
 	}
 	return q.known.label(kind, source)
 }
@@ -101,7 +107,9 @@ func (s *Service) Quote(ctx context.Context, in QuoteInput) (*Quote, error) {
 	if err != nil {
 		return nil, err
 	}
-	q := question{shopper: shopper, currency: s.Currencies.Of(in.Currency), items: in.Items, coupon: coupon}
+	q := question{
+		shopper: shopper, currency: s.Currencies.Of(in.Currency), items: in.Items, coupon: coupon, points: in.RedeemPoints,
+	}
 	result, err := st.price(q)
 	if err != nil {
 		return nil, tooDear()
@@ -110,8 +118,13 @@ func (s *Service) Quote(ctx context.Context, in QuoteInput) (*Quote, error) {
 		result.Refusals.Add(couponNotValid())
 	}
 	quote := st.quote(q, result)
-	if in.As != uuid.Nil && in.As != actor.From(ctx).ShopperID {
+	switch {
+	case in.As != uuid.Nil && in.As != actor.From(ctx).ShopperID:
 		quote.Balance, quote.Shortfall = nil, nil
+	case shopper != uuid.Nil && len(quote.Refusals) == 0:
+		if short := st.desk.Affords(shopper, in.RedeemPoints); short != nil {
+			quote.Refusals.Add(short.At("redeemPoints"))
+		}
 	}
 	return quote, nil
 }
@@ -165,29 +178,28 @@ func (s *Service) view(ctx context.Context, now time.Time, shopper uuid.UUID, a 
 		return nil, err
 	}
 	client := s.db.Client()
-	st := &state{currencies: s.Currencies, rules: s.Rules}
+	st := &state{currencies: s.Currencies}
 	if st.known, err = read(ctx, client, board, now, a); err != nil {
 		return nil, err
 	}
 	if err := st.readStocks(ctx, client); err != nil {
 		return nil, err
 	}
-	if shopper == uuid.Nil {
-		return st, nil
+	if st.rules, err = s.Rewards.Rulebooks.Current(ctx); err != nil || shopper == uuid.Nil {
+		return st, err
 	}
 	if st.book, err = wallet.Load(ctx, client, now, shopper); err != nil {
 		return nil, err
 	}
-	if st.badges, err = rewards.HeldBy(ctx, client, shopper); err != nil {
-		return nil, err
-	}
-	st.ordinals, err = lastOrdinals(ctx, client, a.shoppers)
+	st.desk, err = rewards.OpenDesk(ctx, client, rewards.Seating{
+		Book: st.book, Rules: st.rules, Revision: board.Revision, Now: now, Shoppers: a.shoppers, Spending: a.shoppers,
+	})
 	return st, err
 }
 
 // quote adds to a price what it means for a shopper; uuid.Nil is a visitor.
 func (st *state) quote(asked question, result pricing.Result) *Quote {
-	q := &Quote{Result: result, Currency: asked.currency, At: st.now, known: st.known}
+	q := &Quote{Result: result, Currency: asked.currency, At: st.now, known: st.known, rules: st.rules}
 	spent, shopper := wallet.Origins{Paid: result.Total}, asked.shopper
 	if shopper != uuid.Nil {
 		there := st.holds(shopper, asked.currency.Code)
@@ -197,13 +209,16 @@ func (st *state) quote(asked question, result pricing.Result) *Quote {
 			there.Paid += missing // it would have to be topped up, and a top-up is paid for
 		}
 		spent = there.Take(result.Total)
-		q.Badges = rewards.Earned(st.ordinals[shopper]+1, func(code string) bool {
-			return st.badges[rewards.Held{ShopperID: shopper, Badge: code}]
-		})
+		if !st.desk.Enabled(shopper) {
+			return q
+		}
 	}
-	// Points of an amount that fits are an amount that fits, or the purchase itself will be refused: none to show then.
-	if points, err := st.rules.Points(money.Money{Amount: spent.Paid, Currency: asked.currency}); err == nil {
-		q.Points = points
+	if asked.currency.Code != money.PointsCode {
+		q.Redeemable = st.redeemable(result.Total+result.Redeemed, asked.currency)
+	}
+	// A basket that earns more points than an amount can be will be refused itself: none to show then.
+	if plan, err := st.plan(asked, result, spent); err == nil {
+		q.Rewards = &plan
 	}
 	return q
 }

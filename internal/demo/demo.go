@@ -1,9 +1,9 @@
 // Package demo sets up a small shop to look at and to try things on: books, articles, an episode series, pictures, tools
-// and a game, offers of every sort that began up to two weeks ago or are to come, and shoppers with money in their wallets,
-// some of whom have bought things before.
+// and a game, offers of every sort that began up to two weeks ago or are to come, rewards of every sort, and shoppers with
+// money in their wallets, some of whom have bought things for a month.
 //
-// What is sold is in the public domain or made up for the purpose; products.json and offers.json hold it. Everything is
-// done through the verbs of the domains, so the demonstration shop is bound by the same rules as any other, and under fixed
+// What is sold is in the public domain or made up for the purpose; products.json and offers.json hold it, rewards.json and
+// the folder pictures what is earned by buying. Everything is done through the verbs of the domains, so the demonstration shop is bound by the same rules as any other, and under fixed
 // references, names and idempotency keys, so that doing it again changes nothing. What is past is done by services whose
 // clock stands there.
 package demo
@@ -41,7 +41,7 @@ type Shop struct {
 
 // Report counts what a Seed has made; all zero when it was there already.
 type Report struct {
-	Products, Offers, Credits, Purchases int
+	Products, Offers, Rules, Credits, Purchases, Perks, Refunds int
 }
 
 // How the demonstration lies in time, from the full hour in which it is first set up.
@@ -50,7 +50,10 @@ const (
 	// shelved is how long before the products were put on sale: long enough for every reduction to have the 30 days before
 	// it in the price history.
 	shelved = 60 * day
-	// planned is how long before the offers were made, and shoppers filled their wallets.
+	// arrived is how long before shoppers came: what buying earns was set up, wallets were filled, and there are purchases from
+	// then on.
+	arrived = 30 * day
+	// planned is how long before the offers were made.
 	planned = 14 * day
 )
 
@@ -70,16 +73,26 @@ func Seed(ctx context.Context, shop Shop) (Report, error) {
 	if err := s.products(ctx); err != nil {
 		return s.report, fmt.Errorf("setting up the demonstration's products: %w", err)
 	}
-	s.past.to(s.since.Add(-planned))
-	if err := s.offers(ctx); err != nil {
-		return s.report, fmt.Errorf("setting up the demonstration's offers: %w", err)
+	s.past.to(s.since.Add(-arrived))
+	if err := s.rewards(ctx); err != nil {
+		return s.report, fmt.Errorf("setting up the demonstration's rewards: %w", err)
 	}
 	for _, who := range shoppers() {
 		if err := s.credits(ctx, who); err != nil {
 			return s.report, fmt.Errorf("filling the wallets of the demonstration's %s: %w", who.subject, err)
 		}
+		if err := s.settings(ctx, who); err != nil {
+			return s.report, fmt.Errorf("making the choices of the demonstration's %s: %w", who.subject, err)
+		}
 	}
-	return s.report, s.purchases(ctx)
+	if err := s.relive(ctx, func(ago time.Duration) bool { return ago > planned }); err != nil {
+		return s.report, err
+	}
+	s.past.to(s.since.Add(-planned))
+	if err := s.offers(ctx); err != nil {
+		return s.report, fmt.Errorf("setting up the demonstration's offers: %w", err)
+	}
+	return s.report, s.relive(ctx, func(ago time.Duration) bool { return ago <= planned })
 }
 
 // Begun says whether a shop has a part of the demonstration: at least one of its products.
@@ -97,9 +110,11 @@ type seeding struct {
 
 	goods []good
 	plans plans
-	// ids are those of goods by slug; made are the offers by English name.
-	ids  map[string]uuid.UUID
-	made map[string]made
+	rules []rulePlan
+	// ids are those of goods by slug; made are the offers by English name, and ruled the rules of rewards by code.
+	ids   map[string]uuid.UUID
+	made  map[string]made
+	ruled map[string]made
 	// since is the full hour in which the demonstration was first set up.
 	since  time.Time
 	past   past
@@ -114,13 +129,25 @@ func (s *seeding) look(ctx context.Context) (err error) {
 	if s.plans, err = readPlans(); err != nil {
 		return err
 	}
+	if s.rules, err = readRules(); err != nil {
+		return err
+	}
 	if s.ids, err = there(ctx, s.DB.Client(), s.goods); err != nil {
 		return err
 	}
 	if s.made, err = offersThere(ctx, s.DB.Client()); err != nil {
 		return err
 	}
+	if s.ruled, err = rulesThere(ctx, s.DB.Client()); err != nil {
+		return err
+	}
 	s.since = s.Till.Clock().UTC().Truncate(time.Hour)
+	for _, p := range s.rules {
+		if m := s.ruled[p.Code]; !m.at.IsZero() {
+			s.since = m.at.Add(arrived)
+		}
+	}
+	// A demonstration that was set up before there were rewards keeps its time.
 	for _, name := range s.plans.names() {
 		if m, ok := s.made[name]; ok {
 			s.since = m.at.Add(planned)
@@ -212,30 +239,52 @@ func (s *seeding) credit(ctx context.Context, shopperID uuid.UUID, c credit) err
 	return nil
 }
 
-// purchase is one to make.
-type purchase struct {
-	basket
-
-	subject, key string
-	at           time.Time
+// happening is something that a shopper did, or that was done for one.
+type happening struct {
+	// what it is, for errors.
+	what string
+	at   time.Time
+	do   func(ctx context.Context) error
 }
 
-// purchases makes the purchases of all shoppers, in the order in which they happened.
-func (s *seeding) purchases(ctx context.Context) error {
-	var all []purchase
+// relive does what shoppers did, in the order in which it happened: what was so long ago as is wanted.
+func (s *seeding) relive(ctx context.Context, wanted func(ago time.Duration) bool) error {
+	var all []happening
 	for _, who := range shoppers() {
 		for i, b := range who.bought {
+			if !wanted(b.ago) {
+				continue
+			}
 			at, err := s.instant(ctx, b)
 			if err != nil {
 				return err
 			}
-			all = append(all, purchase{basket: b, subject: who.subject, key: fmt.Sprintf("demo-%d", i+1), at: at})
+			var bought uuid.UUID
+			all = append(all, happening{
+				what: fmt.Sprintf("purchase %d of the demonstration's %s", i+1, who.subject), at: at,
+				do: func(ctx context.Context) (err error) { bought, err = s.buy(ctx, who, i); return err },
+			})
+			if b.refund.reason != "" {
+				all = append(all, happening{
+					what: fmt.Sprintf("the refund of purchase %d of the demonstration's %s", i+1, who.subject), at: at.Add(b.refund.after),
+					do: func(ctx context.Context) error { return s.giveBack(ctx, bought, keyOf("refund", i), b.refund.reason) },
+				})
+			}
+		}
+		for i, p := range who.perks {
+			if wanted(p.ago) {
+				all = append(all, happening{
+					what: fmt.Sprintf("perk %d of the demonstration's %s", i+1, who.subject), at: s.since.Add(-p.ago),
+					do: func(ctx context.Context) error { return s.redeem(ctx, who, i) },
+				})
+			}
 		}
 	}
-	slices.SortStableFunc(all, func(a, b purchase) int { return a.at.Compare(b.at) })
-	for _, p := range all {
-		if err := s.buy(ctx, p); err != nil {
-			return fmt.Errorf("making purchase %s of the demonstration's %s: %w", p.key, p.subject, err)
+	slices.SortStableFunc(all, func(a, b happening) int { return a.at.Compare(b.at) })
+	for _, h := range all {
+		s.past.to(h.at)
+		if err := h.do(ctx); err != nil {
+			return fmt.Errorf("%s: %w", h.what, err)
 		}
 	}
 	return nil
@@ -253,32 +302,49 @@ func (s *seeding) instant(ctx context.Context, b basket) (time.Time, error) {
 	return lastWindow(sale, s.since).Add(b.ago), nil
 }
 
-// buy makes a purchase, once. The total is that of the demonstration, whatever the prices are by now: a repeat must ask for
-// the same thing to be known as one.
-func (s *seeding) buy(ctx context.Context, p purchase) error {
-	shopperID, err := s.Identity.Shopper(ctx, s.Issuer, p.subject)
+// keyOf is the idempotency key of the n-th of something, counted from 0.
+func keyOf(what string, n int) string { return fmt.Sprintf("demo-%s-%d", what, n+1) }
+
+// buy makes the n-th purchase of a shopper, once, and says which it is. The total is that of the demonstration, whatever
+// the prices are by now: a repeat must ask for the same thing to be known as one.
+func (s *seeding) buy(ctx context.Context, who shopper, n int) (uuid.UUID, error) {
+	shopperID, err := s.Identity.Shopper(ctx, s.Issuer, who.subject)
 	if err != nil {
-		return err
+		return uuid.Nil, err
 	}
-	in := checkout.Input{IdempotencyKey: p.key, Basket: checkout.Basket{Currency: p.currency}}
-	if in.ExpectedTotal, err = money.ParseAmount(p.total); err != nil {
-		return err
+	b := who.bought[n]
+	in := checkout.Input{IdempotencyKey: fmt.Sprintf("demo-%d", n+1), Basket: checkout.Basket{
+		Currency: b.currency, RedeemPoints: money.Amount(b.points) * money.Unit,
+	}}
+	if in.ExpectedTotal, err = money.ParseAmount(b.total); err != nil {
+		return uuid.Nil, err
 	}
-	for _, item := range p.items {
+	for _, item := range b.items {
 		id := s.ids[item.name]
 		if offer, ok := s.made[item.name]; ok {
 			id = offer.id
 		}
 		in.Basket.Items = append(in.Basket.Items, checkout.Item{ID: id, Quantity: cmp.Or(item.quantity, 1)})
 	}
-	s.past.to(p.at)
-	ctx = actor.With(ctx, actor.Actor{Subject: p.subject, Roles: []actor.Role{actor.Shopper}, ShopperID: shopperID})
-	result, err := s.past.Till.Checkout(ctx, in)
+	result, err := s.past.Till.Checkout(as(ctx, who.subject, shopperID), in)
 	if err != nil {
-		return err
+		return uuid.Nil, err
 	}
 	if !result.Replayed {
 		s.report.Purchases++
+	}
+	return result.Purchase.ID, nil
+}
+
+// giveBack refunds a purchase, once, as the demonstration's support.
+func (s *seeding) giveBack(ctx context.Context, bought uuid.UUID, key, reason string) error {
+	ctx = actor.With(ctx, actor.Actor{Subject: support, Roles: []actor.Role{actor.Support}})
+	refunded, err := s.past.Till.Refund(ctx, checkout.RefundInput{IdempotencyKey: key, PurchaseID: bought, Reason: reason})
+	if err != nil {
+		return err
+	}
+	if !refunded.Replayed {
+		s.report.Refunds++
 	}
 	return nil
 }

@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"strconv"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -16,10 +18,12 @@ import (
 	"farthing/ent"
 	"farthing/ent/migrate"
 	"farthing/ent/product"
+	"farthing/ent/rewardrule"
 	"farthing/internal/catalog"
 	"farthing/internal/checkout"
 	"farthing/internal/db"
 	"farthing/internal/db/dbtest"
+	"farthing/internal/earning"
 	"farthing/internal/entitlement"
 	"farthing/internal/fault"
 	"farthing/internal/guard"
@@ -46,6 +50,7 @@ type opened struct {
 	Catalog *catalog.Service
 	Offers  *offers.Service
 	Wallet  *wallet.Service
+	Rewards *rewards.Service
 }
 
 // open is a shop on an empty database.
@@ -55,19 +60,16 @@ func open(t *testing.T, d *db.DB, clock func() time.Time, trading string) opened
 	if err != nil {
 		t.Fatal(err)
 	}
-	rules, err := rewards.ParseRules("USD=10,EUR=10,KRW=0.01")
-	if err != nil {
-		t.Fatal(err)
-	}
 	shop := opened{
 		Catalog: catalog.New(d, currencies, clock),
 		Offers:  offers.New(d, currencies, clock),
 		Wallet:  wallet.New(d, currencies, clock),
+		Rewards: rewards.New(d, currencies, clock),
 	}
 	shop.Shop = Shop{
 		Identity: identity.New(d, clock),
 		Till: checkout.New(d, checkout.Config{
-			Currencies: currencies, Rules: rules, Offers: shop.Offers, Limiter: guard.Off{}, Clock: clock,
+			Currencies: currencies, Rewards: shop.Rewards, Offers: shop.Offers, Limiter: guard.Off{}, Clock: clock,
 			Logger: slog.New(slog.DiscardHandler),
 		}),
 		DB: d, Issuer: "https://issuer.example",
@@ -194,7 +196,9 @@ func TestSeed(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
 		shop := open(t, d, at(noon), allCurrencies)
-		if diff := cmp.Diff(Report{Products: len(goods(t)), Offers: 12, Credits: 16, Purchases: 14}, seed(t, shop)); diff != "" {
+		if diff := cmp.Diff(Report{
+			Products: len(goods(t)), Offers: 12, Rules: 31, Credits: 17, Purchases: 42, Perks: 1, Refunds: 1,
+		}, seed(t, shop)); diff != "" {
 			t.Errorf("report (-want +got):\n%s", diff)
 		}
 		t.Run("stocks_the_shelves", func(t *testing.T) { checkShelves(t, shop) })
@@ -206,8 +210,10 @@ func TestSeed(t *testing.T) {
 		})
 		t.Run("fills_the_wallets", func(t *testing.T) { checkWallets(t, shop) })
 		t.Run("gives_a_shopper_a_past", func(t *testing.T) { checkPast(t, shop) })
+		t.Run("rewards_shoppers", func(t *testing.T) { checkRewards(t, shop) })
 		t.Run("has_offers_of_every_sort", func(t *testing.T) { checkOffers(t, shop) })
 		t.Run("leaves_nothing_that_contradicts_the_rules", func(t *testing.T) { checkProof(t, d) })
+		t.Run("awards_what_the_rules_say", func(t *testing.T) { checkAudit(t, shop) })
 	})
 }
 
@@ -258,11 +264,11 @@ func checkWallets(t *testing.T, shop opened) {
 	t.Helper()
 	want := map[string][]string{
 		"shopper-1": {"EUR 20 (5 given)", "GEM 500 (100 given)", "KRW 30000 (0 given)", "USD 25 (0 given)"},
-		"shopper-2": {"EUR 4.52 (0 given)", "GEM 20 (20 given)", "USD 9.8 (0 given)"},
-		"shopper-3": {"USD 0.15 (0 given)"},
-		"shopper-4": {"KRW 4300 (0 given)", "USD 14.04 (0 given)"},
-		"shopper-5": {"EUR 4.93 (0 given)"},
-		"shopper-6": {"GEM 101 (101 given)", "KRW 300 (0 given)"},
+		"shopper-2": {"EUR 4.32 (0 given)", "GEM 20 (20 given)", "USD 5.64 (0 given)"},
+		"shopper-3": {"EUR 0 (0 given)", "USD 0.15 (0 given)"},
+		"shopper-4": {"KRW 4300 (0 given)", "USD 4.1 (0 given)"},
+		"shopper-5": {"EUR 1.22 (0 given)"},
+		"shopper-6": {"GEM 32 (32 given)", "KRW 300 (0 given)"},
 	}
 	got := map[string][]string{}
 	for _, who := range shoppers() {
@@ -288,20 +294,145 @@ func checkPast(t *testing.T, shop opened) {
 	}
 	var got []string
 	for _, p := range history.Nodes() {
-		got = append(got, fmt.Sprintf("%d: %s %s for %d lines, %d badges", p.Ordinal, p.Total, p.Currency, len(p.Edges.Lines), len(p.Edges.Badges)))
+		got = append(got, fmt.Sprintf("%d: %s %s for %d lines", p.Ordinal, p.Total, p.Currency, len(p.Edges.Lines)))
 	}
 	want := []string{
-		"3: 40 GEM for 1 lines, 0 badges",
-		"2: 2.48 EUR for 2 lines, 0 badges",
-		"1: 0.2 USD for 2 lines, 1 badges",
+		"9: 0.49 USD for 1 lines",
+		"8: 0.2 EUR for 1 lines",
+		"7: 0.2 USD for 1 lines",
+		"6: 1.99 USD for 1 lines",
+		"5: 0.49 USD for 1 lines",
+		"4: 0.99 USD for 1 lines",
+		"3: 40 GEM for 1 lines",
+		"2: 2.48 EUR for 2 lines",
+		"1: 0.2 USD for 2 lines",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("purchases, newest first (-want +got):\n%s", diff)
 	}
-	points, err := shop.Wallet.PointsOf(t.Context(), shop.DB.Client(), id)
-	if err != nil || points != 6*money.Unit { // 2 for 0.20 USD, 4 for the 0.48 EUR that were not a gift
-		t.Errorf("points are %s (%v), want 6", points, err)
+}
+
+// checkRewards compares what shoppers have earned, or are about to.
+func checkRewards(t *testing.T, shop opened) {
+	t.Helper()
+	want := map[string][]string{
+		"shopper-1": {
+			"0 of 0 points, nothing, 50 to bronze", "0 days of 0, 0 freezes, 0 weeks",
+			"first-purchase: 0 of 1", "ten-purchases: 0 of 10", "ten-in-small-change: 0 of 10", "all-over-the-shop: 0 of 10",
+			"many-voices: 0 of 10", "seven-days: 0 of 7", "four-weeks: 0 of 4", "curious: 0 of 1", "complete-set: 0 of 1",
+			"good-timing: 0 of 3", "three-short-reads: 0 of 3, 0 of 2", "2 secret badges left",
+		},
+		"shopper-2": {
+			"130 of 130 points, bronze, 20 to silver", "4 days of 4, 0 freezes, 5 weeks",
+			"first-purchase", "ten-purchases: 9 of 10", "ten-in-small-change: 4.36 of 10", "all-over-the-shop",
+			"many-voices: 8 of 10", "seven-days: 4 of 7", "four-weeks", "curious: 0 of 1", "complete-set: 0 of 1",
+			"good-timing: 0 of 3", "a-good-beginning", "three-short-reads: 2 of 3, 1 of 2", "2 secret badges left",
+		},
+		"shopper-3": { // has a freeze for seven days, and one for 30 points
+			"51 of 81 points, bronze, 69 to silver", "10 days of 10, 2 freezes, 4 weeks",
+			"first-purchase", "ten-purchases", "ten-in-small-change: 0 of 10", "all-over-the-shop: 7 of 10",
+			"many-voices: 5 of 10", "seven-days", "four-weeks", "curious: 0 of 1", "complete-set: 0 of 1",
+			"good-timing: 0 of 3", "keeper-of-the-light", "three-short-reads: 3 of 3, 1 of 2", "1 secret badges left",
+		},
+		"shopper-4": { // has spent 50 on a discount, and 40 on a product
+			"162 of 252 points, silver, 148 to gold", "2 days of 4, 0 freezes, 2 weeks",
+			"first-purchase", "ten-purchases", "ten-in-small-change", "all-over-the-shop",
+			"many-voices: 9 of 10", "seven-days: 4 of 7", "four-weeks: 2 of 4", "curious", "complete-set: 0 of 1",
+			"good-timing", "navigator", "a-good-beginning", "three-short-reads: 0 of 3, 0 of 2", "1 secret badges left",
+		},
+		"shopper-5": { // one purchase was refunded, and another one is the first now
+			"140 of 140 points, bronze, 10 to silver", "2 days of 2, 0 freezes, 2 weeks",
+			"first-purchase", "ten-purchases: 5 of 10", "ten-in-small-change: 0 of 10", "all-over-the-shop: 8 of 10",
+			"many-voices: 9 of 10", "seven-days: 2 of 7", "four-weeks: 2 of 4", "curious: 0 of 1", "complete-set",
+			"good-timing", "navigator", "three-short-reads: 0 of 3, 0 of 2", "1 secret badges left",
+		},
+		"shopper-6": {
+			"57 of 57 points, bronze, 93 to silver", "1 days of 1, 0 freezes, 2 weeks",
+			"first-purchase", "ten-purchases: 4 of 10", "ten-in-small-change: 0 of 10", "all-over-the-shop: 5 of 10",
+			"many-voices: 2 of 10", "seven-days: 1 of 7", "four-weeks: 2 of 4", "curious: 0 of 1", "complete-set: 0 of 1",
+			"good-timing: 2 of 3", "three-short-reads: 0 of 3, 0 of 2", "2 secret badges left",
+		},
 	}
+	got := map[string][]string{}
+	for _, who := range shoppers() {
+		got[who.subject] = standing(t, shop, who.subject)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("rewards (-want +got):\n%s", diff)
+	}
+	for board, want := range map[string][]string{
+		"points-of-the-month": {"1. Reader 5: 140", "2. Reader 4: 82", "3. Reader 3: 81", "4. Reader 2: 78"}, // in December
+		"regulars":            {"1. Reader 3: 12", "2. Reader 4: 10", "3. Reader 2: 9", "4. Reader 5: 5"},
+	} {
+		if diff := cmp.Diff(want, places(t, shop, board)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", board, diff)
+		}
+	}
+}
+
+// places are those of a leaderboard in its current period.
+func places(t *testing.T, shop opened, code string) []string {
+	t.Helper()
+	book, err := shop.Rewards.Rulebooks.Current(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	boards := book.Current().Leaderboards
+	at := slices.IndexFunc(boards, func(r *earning.Rule) bool { return r.Code == code })
+	if at < 0 {
+		t.Fatalf("there is no leaderboard %s", code)
+	}
+	terms := boards[at].Terms.Leaderboard
+	period, _, _ := earning.PeriodAt(terms.Period, noon)
+	found, err := shop.Rewards.Page(t.Context(), shop.DB.Client(), boards[at], period, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var lines []string
+	for _, p := range found.Nodes() {
+		score := strconv.FormatInt(p.Score, 10)
+		if terms.Measure == string(earning.PointsEarned) {
+			score = money.Amount(p.Score).String()
+		}
+		lines = append(lines, fmt.Sprintf("%d. %s: %s", p.Rank, p.DisplayName, score))
+	}
+	return lines
+}
+
+// standing is what a shopper sees of rewards, in a few lines.
+func standing(t *testing.T, shop opened, subject string) []string {
+	t.Helper()
+	view, err := shop.Rewards.Of(t.Context(), shop.DB.Client(), shopperID(t, shop, subject))
+	if err != nil {
+		t.Fatal(err)
+	}
+	level, next, missing := view.Level()
+	at := "nothing"
+	if level != nil {
+		at = level.Code
+	}
+	days, weeks := view.Days(), view.Weeks()
+	lines := []string{
+		fmt.Sprintf("%s of %s points, %s, %s to %s", view.Points, view.State.Lifetime, at, missing, next.Code),
+		fmt.Sprintf("%d days of %d, %d freezes, %d weeks", days.Count, days.Best, days.Freezes, weeks.Count),
+	}
+	badges, secret := view.Badges()
+	for _, p := range slices.Concat(badges, view.Quests()) {
+		if p.Held != nil {
+			lines = append(lines, p.Rule.Code)
+			continue
+		}
+		var goals []string
+		for _, g := range p.Goals {
+			n, of := strconv.FormatInt(g.Reached, 10), strconv.FormatInt(g.Target, 10)
+			if g.Currency != "" {
+				n, of = money.Amount(g.Reached).String(), money.Amount(g.Target).String()
+			}
+			goals = append(goals, n+" of "+of)
+		}
+		lines = append(lines, p.Rule.Code+": "+strings.Join(goals, ", "))
+	}
+	return append(lines, fmt.Sprintf("%d secret badges left", secret))
 }
 
 // checkOffers looks at the two weeks before and after noon, and at what is on offer then.
@@ -389,7 +520,7 @@ func checkOffers(t *testing.T, shop opened) {
 
 func checkProof(t *testing.T, d *db.DB) {
 	t.Helper()
-	claims := slices.Concat(wallet.Claims(), entitlement.Claims(), checkout.Claims())
+	claims := slices.Concat(wallet.Claims(), entitlement.Claims(), rewards.Claims(), checkout.Claims())
 	err := d.Snapshot(t.Context(), func(ctx context.Context, tx *ent.Tx) error {
 		results, err := proof.Check(ctx, tx, claims)
 		for _, r := range results {
@@ -401,6 +532,20 @@ func checkProof(t *testing.T, d *db.DB) {
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// checkAudit computes every award again, from the purchases and the rules.
+func checkAudit(t *testing.T, shop opened) {
+	t.Helper()
+	counted, err := shop.Rewards.Audit(t.Context(), func(d rewards.Difference) {
+		t.Errorf("of %s, entry %s: %s is %s, want %s", d.Shopper, d.Entry, d.What, d.Got, d.Want)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if counted.Shoppers < 5 || counted.Purchases != 42 || counted.Refunds != 1 || counted.Awards == 0 {
+		t.Errorf("there was %+v to look at, want that of five shoppers with 42 purchases and a refund", counted)
 	}
 }
 
@@ -441,6 +586,21 @@ func TestSeedAgain(t *testing.T) {
 				t.Fatal(err)
 			}
 			if _, err := shop.Catalog.Archive(t.Context(), catalog.ArchiveInput{ID: picture.ID}); err != nil {
+				t.Fatal(err)
+			}
+			perk, err := d.Client().RewardRule.Query().Where(rewardrule.Code("choose-a-print")).Only(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := shop.Rewards.UpdateRule(t.Context(), rewards.UpdateRule{ID: perk.ID, RuleInput: rewards.RuleInput{
+				Kind: earning.Perk, Code: new("ask-for-a-print"), Status: rewards.StatusDraft,
+				Texts: []catalog.Text{{Language: "en", Name: "Ask for a print"}}, Terms: perk.Content.Terms,
+			}}); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := shop.Rewards.ChangeSettings(t.Context(), rewards.Settings{
+				ShopperID: shopperID(t, shop, "shopper-2"), DisplayName: catalog.To[*string](nil), TimeZone: catalog.To("Asia/Tokyo"),
+			}); err != nil {
 				t.Fatal(err)
 			}
 			before := contents(t, d)
@@ -492,7 +652,11 @@ func TestSeedCompletesOneThatWasCutShort(t *testing.T) {
 		if cuts < 3 {
 			t.Errorf("%d runs were cut short, want a few", cuts)
 		}
-		whole := open(t, dbtest.SQLite(t), at(noon), allCurrencies)
+		began, err := d.Client().RewardRule.Query().Order(ent.Asc(rewardrule.FieldCreatedAt)).First(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		whole := open(t, dbtest.SQLite(t), at(began.CreatedAt.Add(arrived)), allCurrencies)
 		seed(t, whole)
 		if diff := cmp.Diff(rows(t, whole.DB), rows(t, d)); diff != "" {
 			t.Errorf("rows by table (-in one run +in several):\n%s", diff)
@@ -501,6 +665,7 @@ func TestSeedCompletesOneThatWasCutShort(t *testing.T) {
 		checkShelves(t, shop)
 		checkWallets(t, shop)
 		checkProof(t, d)
+		checkAudit(t, shop)
 	})
 }
 

@@ -9,6 +9,7 @@ import (
 	"farthing/internal/checkout"
 	"farthing/internal/guard"
 	"farthing/internal/offers"
+	"farthing/internal/rewards"
 	"farthing/internal/wallet"
 )
 
@@ -19,6 +20,7 @@ type past struct {
 	Catalog *catalog.Service
 	Offers  *offers.Service
 	Wallet  *wallet.Service
+	Rewards *rewards.Service
 	Till    *checkout.Service
 }
 
@@ -31,8 +33,9 @@ func openPast(shop Shop) past {
 	p.Catalog = catalog.New(shop.DB, config.Currencies, clock)
 	p.Offers = offers.New(shop.DB, config.Currencies, clock)
 	p.Wallet = wallet.New(shop.DB, config.Currencies, clock)
+	p.Rewards = rewards.New(shop.DB, config.Currencies, clock)
 	// Weeks of purchases come in a moment: nobody has to wait between them.
-	config.Offers, config.Limiter, config.Clock, config.Observe = p.Offers, guard.Off{}, clock, nil
+	config.Offers, config.Rewards, config.Limiter, config.Clock, config.Observe = p.Offers, p.Rewards, guard.Off{}, clock, nil
 	p.Till = checkout.New(shop.DB, config)
 	return p
 }

@@ -5,11 +5,14 @@ import (
 	_ "embed" // for the examples
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
 
 	"farthing/ent"
+	"farthing/ent/purchase"
+	"farthing/ent/purchaseline"
 	"farthing/internal/id"
 	"farthing/internal/offers"
 )
@@ -32,15 +35,35 @@ var (
 	tryThenBuy string
 	//go:embed tabs/8-watch-sale.graphql
 	watchSale string
-	//go:embed tabs/9-create-product.graphql
+	//go:embed tabs/9-what-it-earns.graphql
+	whatItEarns string
+	//go:embed tabs/10-buy-with-points.graphql
+	buyWithPoints string
+	//go:embed tabs/11-my-rewards.graphql
+	myRewards string
+	//go:embed tabs/12-ranks.graphql
+	ranks string
+	//go:embed tabs/13-redeem.graphql
+	redeem string
+	//go:embed tabs/14-reward-settings.graphql
+	rewardSettings string
+	//go:embed tabs/15-watch-rewards.graphql
+	watchRewards string
+	//go:embed tabs/16-create-product.graphql
 	createProduct string
-	//go:embed tabs/10-plan-sale.graphql
+	//go:embed tabs/17-plan-sale.graphql
 	planSale string
-	//go:embed tabs/11-quote-for.graphql
+	//go:embed tabs/18-quote-for.graphql
 	quoteFor string
-	//go:embed tabs/12-conflicts-and-audit.graphql
+	//go:embed tabs/19-conflicts-and-audit.graphql
 	conflictsAndAudit string
-	//go:embed tabs/13-top-up.graphql
+	//go:embed tabs/20-preview-rule.graphql
+	previewRule string
+	//go:embed tabs/21-create-rule.graphql
+	createRule string
+	//go:embed tabs/22-refund.graphql
+	refundOne string
+	//go:embed tabs/23-top-up.graphql
 	topUp string
 )
 
@@ -51,6 +74,9 @@ const (
 	starsSale      = "A week of stars"
 	fridayEvenings = "Friday evenings in Seoul"
 )
+
+// streakFreeze is the perk that an example redeems, by its code.
+const streakFreeze = "streak-freeze"
 
 // Tab is an example operation.
 type Tab struct {
@@ -63,8 +89,9 @@ type Tab struct {
 }
 
 // Tabs are the examples in the order in which to try them: look around, ask for a price, buy, see what one has; what is on
-// offer, why a basket costs what it does, try and then buy, watch a sale; sell, plan a sale, see what it does; fill a
-// wallet. They work as they are on a seeded shop. There are none when the shop has not what they are about.
+// offer, why a basket costs what it does, try and then buy, watch a sale; what a basket earns, earn it, see what one has
+// earned and where one stands, spend points, choose; sell, plan a sale, see what it does, plan what is earned; give a
+// purchase back; fill a wallet. They work as they are on a seeded shop. There are none when the shop has not what they are about.
 func Tabs(ctx context.Context, shop Shop) ([]Tab, error) {
 	client := shop.DB.Client()
 	goods, err := readGoods()
@@ -79,15 +106,26 @@ func Tabs(ctx context.Context, shop Shop) ([]Tab, error) {
 	if err != nil {
 		return nil, err
 	}
+	ruled, err := rulesThere(ctx, client)
+	if err != nil {
+		return nil, err
+	}
 	missing, failed := false, error(nil)
 	find := func(kind id.Kind, name string) string {
 		found := made[name].id
 		switch {
 		case kind == id.Product:
 			found = products[name]
+		case kind == id.RewardRule:
+			found = ruled[name].id
 		case kind == id.Shopper && !missing: // whoever is not known yet is made known
 			var err error
 			found, err = shop.Identity.Shopper(ctx, shop.Issuer, name)
+			failed = errors.Join(failed, err)
+		case kind == id.Purchase && !missing:
+			var err error
+			subject, slug, _ := strings.Cut(name, "/")
+			found, err = firstOf(ctx, shop, subject, products[slug])
 			failed = errors.Join(failed, err)
 		}
 		missing = missing || found == uuid.Nil
@@ -101,7 +139,7 @@ func Tabs(ctx context.Context, shop Shop) ([]Tab, error) {
 		}
 		evening = nextWindow(row, evening)
 	}
-	tabs := tabsOf(find, evening)
+	tabs := tabsOf(find, evening, shop.Till.Clock())
 	if failed != nil || missing {
 		return nil, failed
 	}
@@ -122,9 +160,30 @@ func nextWindow(sale *ent.FlashSale, now time.Time) time.Time {
 	return window.Start.Add(30 * time.Minute)
 }
 
-// tabsOf are the examples with names as ids, and with an evening on which the weekly flash sale is on.
-func tabsOf(find func(kind id.Kind, name string) string, evening time.Time) []Tab {
-	first := shoppers()[0].subject
+// firstOf is the purchase by which somebody has bought a product first; uuid.Nil when there is none.
+func firstOf(ctx context.Context, shop Shop, subject string, productID uuid.UUID) (uuid.UUID, error) {
+	shopperID, err := shop.Identity.Shopper(ctx, shop.Issuer, subject)
+	if err != nil {
+		return uuid.Nil, err
+	}
+	found, err := shop.DB.Client().Purchase.Query().
+		Where(purchase.ShopperID(shopperID), purchase.HasLinesWith(purchaseline.ProductID(productID))).
+		Order(ent.Asc(purchase.FieldOrdinal)).
+		FirstID(ctx)
+	if ent.IsNotFound(err) {
+		return uuid.Nil, nil
+	}
+	if err != nil {
+		return uuid.Nil, fmt.Errorf("finding the purchase of an example: %w", err)
+	}
+	return found, nil
+}
+
+// tabsOf are the examples with names as ids (of a purchase: who made it, and a product in it), with an evening on which the
+// weekly flash sale is on, and with what is now.
+func tabsOf(find func(kind id.Kind, name string) string, evening, now time.Time) []Tab {
+	all := shoppers()
+	first, second := all[0].subject, all[1].subject
 	book := find(id.Product, "pride-and-prejudice")
 	return []Tab{
 		{Caller: first, Query: browse, Variables: `{
@@ -183,6 +242,56 @@ func tabsOf(find func(kind id.Kind, name string) string, evening time.Time) []Ta
   "id": %q,
   "languages": ["en"]
 }`, find(id.FlashSale, starsSale))},
+		{Caller: second, Query: whatItEarns, Variables: fmt.Sprintf(`{
+  "languages": ["en"],
+  "input": {
+    "currency": "USD",
+    "items": [
+      { "id": %q },
+      { "id": %q }
+    ]
+  }
+}`, find(id.Product, "what-is-enlightenment"), find(id.Product, "les-miserables"))},
+		{Caller: second, Query: buyWithPoints, Variables: fmt.Sprintf(`{
+  "languages": ["en"],
+  "input": {
+    "idempotencyKey": "my-tenth-purchase",
+    "currency": "USD",
+    "items": [
+      { "id": %q },
+      { "id": %q }
+    ],
+    "redeemPoints": "50",
+    "expectedTotal": "2.19"
+  }
+}`, find(id.Product, "what-is-enlightenment"), find(id.Product, "les-miserables"))},
+		{Caller: second, Query: myRewards, Variables: `{
+  "languages": ["en"]
+}`},
+		{Caller: second, Query: ranks, Variables: `{
+  "languages": ["en"]
+}`},
+		{Caller: second, Query: redeem, Variables: fmt.Sprintf(`{
+  "goods": {
+    "idempotencyKey": "my-bookplates",
+    "currency": "POINTS",
+    "items": [{ "id": %q }],
+    "expectedTotal": "40"
+  },
+  "perk": {
+    "idempotencyKey": "my-first-freeze",
+    "perkId": %q
+  }
+}`, find(id.Product, "ex-libris"), find(id.RewardRule, streakFreeze))},
+		{Caller: second, Query: rewardSettings, Variables: `{
+  "input": {
+    "timeZone": "Asia/Seoul",
+    "displayName": "Reader 2"
+  }
+}`},
+		{Caller: second, Query: watchRewards, Variables: `{
+  "languages": ["en"]
+}`},
 		{Caller: merchandiser, Query: createProduct, Variables: `{
   "input": {
     "kind": "DURABLE",
@@ -229,6 +338,40 @@ func tabsOf(find func(kind id.Kind, name string) string, evening time.Time) []Ta
 		{Caller: merchandiser, Query: conflictsAndAudit, Variables: `{
   "currency": "USD"
 }`},
+		{Caller: merchandiser, Query: previewRule, Variables: `{
+  "languages": ["en"],
+  "input": {
+    "texts": [
+      { "language": "en", "name": "Night train", "description": "Two things with stars in them, or about the sea." },
+      { "language": "de", "name": "Nachtzug", "description": "Zwei Dinge, die von Sternen handeln, oder vom Meer." }
+    ],
+    "badge": {
+      "goals": [{ "measure": "PRODUCTS", "scope": { "tags": ["stars", "sea"] }, "target": "2" }]
+    }
+  }
+}`},
+		{Caller: merchandiser, Query: createRule, Variables: fmt.Sprintf(`{
+  "input": {
+    "texts": [
+      { "language": "en", "name": "Days of Japan", "description": "Twice the points for everything Japanese, until the end of the year." },
+      { "language": "de", "name": "Japanische Tage", "description": "Doppelte Punkte für alles Japanische, bis zum Ende des Jahres." }
+    ],
+    "endsAt": %q,
+    "points": {
+      "extraPercent": "100",
+      "scope": { "tags": ["japan"] },
+      "perShopper": "100",
+      "expireDays": 365
+    }
+  }
+}`, time.Date(now.UTC().Year()+1, time.January, 1, 0, 0, 0, 0, time.UTC).Format(time.RFC3339))},
+		{Caller: support, Query: refundOne, Variables: fmt.Sprintf(`{
+  "input": {
+    "idempotencyKey": "refund-of-the-stars",
+    "purchaseId": %q,
+    "reason": "Bought by mistake."
+  }
+}`, find(id.Purchase, "shopper-4/the-starry-night"))},
 		{Caller: admin, Query: topUp, Variables: fmt.Sprintf(`{
   "input": {
     "idempotencyKey": "my-first-top-up",

@@ -28,7 +28,7 @@ func TestTabsFitTheSchema(t *testing.T) {
 		roles[c.Subject] = c.Role
 	}
 	var titles []string
-	for _, tab := range tabsOf(name, noon) {
+	for _, tab := range tabsOf(name, noon, noon) {
 		document, faults := gqlparser.LoadQueryWithRules(schema, tab.Query, rules.NewDefaultRules())
 		if faults != nil {
 			t.Errorf("%v in\n%s", faults, tab.Query)
@@ -68,7 +68,8 @@ func TestTabsFitTheSchema(t *testing.T) {
 func titlesWanted() []string {
 	return []string{
 		"Browse", "Quote", "Buy", "Mine", "OnOffer", "ExplainedQuote", "TryThenBuy", "WatchSale",
-		"CreateProduct", "PlanSale", "QuoteFor", "ConflictsAndAudit", "TopUp",
+		"WhatItEarns", "BuyWithPoints", "MyRewards", "Ranks", "Redeem", "RewardSettings", "WatchRewards",
+		"CreateProduct", "PlanSale", "QuoteFor", "ConflictsAndAudit", "PreviewRule", "CreateRule", "Refund", "TopUp",
 	}
 }
 

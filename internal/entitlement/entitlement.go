@@ -71,6 +71,17 @@ func Grant(ctx context.Context, tx *ent.Tx, granted ...*ent.Entitlement) error {
 	return nil
 }
 
+// Revoke takes back what purchases handed over. Who has used some of it keeps nothing of the rest.
+func Revoke(ctx context.Context, tx *ent.Tx, ids ...uuid.UUID) error {
+	for chunk := range slices.Chunk(ids, manyIDs) {
+		err := tx.Entitlement.Update().Where(entitlement.IDIn(chunk...)).SetStatus(entitlement.StatusREVOKED).Exec(ctx)
+		if err != nil {
+			return fmt.Errorf("revoke entitlements: %w", err)
+		}
+	}
+	return nil
+}
+
 // Of reads what a shopper may use or might once, newest first.
 func Of(ctx context.Context, client *ent.Client, shopper uuid.UUID, args page.Args) (page.Page[*ent.Entitlement], error) {
 	order := page.Order[*ent.Entitlement]{

@@ -73,3 +73,42 @@ func ConvertTrials(ctx context.Context, tx *ent.Tx, converted ...*ent.Trial) err
 	}
 	return nil
 }
+
+// TrialsOf reads the trials that some purchases began or ended.
+func TrialsOf(ctx context.Context, client *ent.Client, purchases []uuid.UUID) ([]*ent.Trial, error) {
+	rows, err := client.Trial.Query().
+		Where(trial.Or(trial.PurchaseIDIn(purchases...), trial.ConvertedByIn(purchases...))).All(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read trials of purchases: %w", err)
+	}
+	return rows, nil
+}
+
+// RefundTrial writes that the price of a trial was given back: it is credited no more, and there is no second trial.
+func RefundTrial(ctx context.Context, tx *ent.Tx, id, refund uuid.UUID) error {
+	if err := tx.Trial.UpdateOneID(id).SetRefundedBy(refund).Exec(ctx); err != nil {
+		return fmt.Errorf("refund a trial: %w", err)
+	}
+	return nil
+}
+
+// ResumeTrials undoes ConvertTrials: what had been bought was given back, and the trials go on, as long as they last.
+func ResumeTrials(ctx context.Context, tx *ent.Tx, resumed ...*ent.Trial) error {
+	if len(resumed) == 0 {
+		return nil
+	}
+	trials, entitlements := make([]uuid.UUID, len(resumed)), make([]uuid.UUID, len(resumed))
+	for i, t := range resumed {
+		trials[i], entitlements[i] = t.ID, t.EntitlementID
+	}
+	if err := tx.Trial.Update().Where(trial.IDIn(trials...)).ClearConvertedBy().Exec(ctx); err != nil {
+		return fmt.Errorf("resume trials: %w", err)
+	}
+	err := tx.Entitlement.Update().
+		Where(entitlement.IDIn(entitlements...), entitlement.StatusEQ(entitlement.StatusCONVERTED)).
+		SetStatus(entitlement.StatusACTIVE).Exec(ctx)
+	if err != nil {
+		return fmt.Errorf("resume what trials had granted: %w", err)
+	}
+	return nil
+}

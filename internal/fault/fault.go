@@ -34,6 +34,8 @@ const (
 	LimitReached         Code = "LIMIT_REACHED"
 	TrialUsed            Code = "TRIAL_USED"
 	CouponNotValid       Code = "COUPON_NOT_VALID"
+	AlreadyRefunded      Code = "ALREADY_REFUNDED"
+	NotRefundable        Code = "NOT_REFUNDABLE"
 )
 
 // Fault is one refusal.
@@ -112,6 +114,25 @@ func (l List) Blames(path string) bool {
 		}
 	}
 	return false
+}
+
+// Touches says whether one of the faults is at the field, within it, or at a field that it is part of. The path is dotted.
+func (l List) Touches(path string) bool {
+	return l.Blames(path) || slices.ContainsFunc(l, func(f *Fault) bool {
+		return strings.HasPrefix(strings.Join(f.Path, "."), path+".")
+	})
+}
+
+// Below names fields as those of a field that path leads to: "changes.0.createBundle". The faults that are given stay as they
+// are.
+func (l List) Below(path string) List {
+	moved := make(List, len(l))
+	for i, f := range l {
+		at := *f
+		at.Path = slices.Concat(strings.Split(path, "."), f.Path)
+		moved[i] = &at
+	}
+	return moved
 }
 
 // Merge puts together what the door could not read of an input and what the domain found wrong with the rest. Where

@@ -94,6 +94,9 @@ func TestMergeLeavesOutWhatNobodySent(t *testing.T) {
 	if !malformed.Blames("items.2.id") || malformed.Blames("items") || malformed.Blames("") || fault.List(nil).Blames("items") {
 		t.Error("Blames has another idea of what is part of what")
 	}
+	if !malformed.Touches("items.2.id") || !malformed.Touches("items") || malformed.Touches("item") || malformed.Touches("") {
+		t.Error("Touches has another idea of what is part of what")
+	}
 }
 
 func TestFromFindsRefusalsOnly(t *testing.T) {

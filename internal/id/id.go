@@ -28,6 +28,9 @@ const (
 	TierPlan    Kind = "tir"
 	Coupon      Kind = "cpn"
 	AuditEntry  Kind = "aud"
+	RewardRule  Kind = "rul"
+	RewardEntry Kind = "rwd"
+	Refund      Kind = "rfd"
 )
 
 // nouns are what messages call one of each kind.
@@ -35,7 +38,7 @@ var nouns = map[Kind]string{
 	Product: "a product", Purchase: "a purchase", Wallet: "a wallet",
 	Shopper: "a shopper", Entitlement: "an entitlement", Transfer: "a transfer",
 	Bundle: "a bundle", TrialOffer: "a trial offer", FlashSale: "a flash sale", TierPlan: "a tier plan", Coupon: "a coupon",
-	AuditEntry: "an audit entry",
+	AuditEntry: "an audit entry", RewardRule: "a reward rule", RewardEntry: "a reward entry", Refund: "a refund",
 }
 
 // New makes a UUIDv7: unique, and greater than those made before by this process.

@@ -190,6 +190,23 @@ func (a Amount) Times(n int64) (Amount, error) {
 	return a * Amount(n), nil
 }
 
+// Scaled is the amount times by/of, rounded down to a millionth. None of the three is negative, and of is more than 0. The
+// error wraps ErrRange.
+func (a Amount) Scaled(by, of int64) (Amount, error) {
+	if a < 0 || by < 0 || of <= 0 {
+		return 0, refuse(ErrRange, "%s cannot be scaled by %d of %d", a, by, of)
+	}
+	high, low := bits.Mul64(uint64(a), uint64(by))
+	if high >= uint64(of) {
+		return 0, outOfRange("the product")
+	}
+	n, _ := bits.Div64(high, low, uint64(of))
+	if n > uint64(Max) {
+		return 0, outOfRange("the product")
+	}
+	return Amount(n), nil
+}
+
 // Neg is -a. The range is the same on both sides of zero, so it cannot leave it.
 func (a Amount) Neg() Amount { return -a }
 

@@ -329,3 +329,30 @@ func BenchmarkParseAmount(b *testing.B) {
 		}
 	}
 }
+
+func TestScaled(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		amount Amount
+		by, of int64
+		want   Amount
+		err    bool
+	}{
+		{0, 5, 3, 0, false},
+		{10, 1, 3, 3, false},
+		{Max, 1, 1, Max, false},
+		{Max, math.MaxInt64, math.MaxInt64, Max, false},
+		{1, int64(Max), 1, Max, false},
+		{Max, 2, 1, 0, true},
+		{Max, math.MaxInt64, 1, 0, true},
+		{Max, 10_001, 10_000, 0, true},
+		{-1, 1, 1, 0, true},
+		{1, -1, 1, 0, true},
+		{1, 1, 0, 0, true},
+	} {
+		got, err := test.amount.Scaled(test.by, test.of)
+		if got != test.want || (err != nil) != test.err || err != nil && !errors.Is(err, ErrRange) {
+			t.Errorf("%s scaled by %d of %d is %s, %v, want %s", test.amount, test.by, test.of, got, err, test.want)
+		}
+	}
+}

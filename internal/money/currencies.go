@@ -86,6 +86,15 @@ func (s *Currencies) Lookup(code Code) (Currency, bool) {
 	return c, ok
 }
 
+// Priced finds a currency that goods can have a price in: those that the shop trades in, and points, which goods are
+// redeemed for (rule 23).
+func (s *Currencies) Priced(code Code) (Currency, bool) {
+	if code == PointsCode {
+		return Points(), true
+	}
+	return s.Lookup(code)
+}
+
 // Of gives a currency to show records in, whether the shop still trades in it or not: the shop's own, else that of
 // ISO 4217, else Points, else a virtual currency of that code without decimals, with which amounts are still shown
 // exactly. What comes in is to be checked with Lookup.

@@ -16,6 +16,8 @@ import (
 // The topics there are.
 const (
 	PurchaseCompleted = "purchase.completed"
+	PurchaseRefunded  = "purchase.refunded"
+	PerkRedeemed      = "perk.redeemed"
 	WalletToppedUp    = "wallet.topped_up"
 	WalletAdjusted    = "wallet.adjusted"
 )

@@ -3,8 +3,6 @@ package offers
 import (
 	"context"
 	"errors"
-	"slices"
-	"strings"
 
 	"farthing/ent"
 	"farthing/internal/catalog"
@@ -74,7 +72,7 @@ func (s *Service) together(ctx context.Context, changes []Change) ([]Outcome, er
 			if err != nil && len(refused) == 0 {
 				return err
 			}
-			outcomes[i] = Outcome{Row: row, Refused: below(change.Path, refused)}
+			outcomes[i] = Outcome{Row: row, Refused: refused.Below(change.Path)}
 			if len(refused) > 0 {
 				outcomes[i].Row, rejected = nil, true
 			}
@@ -91,15 +89,4 @@ func (s *Service) together(ctx context.Context, changes []Change) ([]Outcome, er
 		return outcomes, nil
 	}
 	return outcomes, err
-}
-
-// below puts faults at fields below a path.
-func below(path string, faults fault.List) fault.List {
-	moved := make(fault.List, len(faults))
-	for i, f := range faults {
-		at := *f
-		at.Path = slices.Concat(strings.Split(path, "."), f.Path)
-		moved[i] = &at
-	}
-	return moved
 }

@@ -373,35 +373,15 @@ func (f *form) freeSlug(ctx context.Context, tx *ent.Tx, id uuid.UUID, slug stri
 	return nil
 }
 
-// madeSlug makes a slug from a name: the first of poems, poems-2, poems-3 … that no bundle has. Candidates are looked up
-// in blocks that grow tenfold.
+// madeSlug makes a slug from a name: the first of poems, poems-2, poems-3 … that no bundle has.
 func madeSlug(ctx context.Context, tx *ent.Tx, name string) (string, error) {
-	stem := catalog.Stem(name, "bundle", id.New())
-	for from, to := 1, 2; ; from, to = to, to*10 {
-		var candidates []string
-		for n := from; n < to; n++ {
-			if n == 1 {
-				candidates = append(candidates, stem)
-			} else {
-				candidates = append(candidates, stem+"-"+strconv.Itoa(n))
-			}
-		}
-		taken := map[string]bool{}
-		for chunk := range slices.Chunk(candidates, countRows) {
-			slugs, err := tx.Bundle.Query().Where(bundle.SlugIn(chunk...)).Select(bundle.FieldSlug).Strings(ctx)
-			if err != nil {
-				return "", fmt.Errorf("find slugs: %w", err)
-			}
-			for _, slug := range slugs {
-				taken[slug] = true
-			}
-		}
-		for _, slug := range candidates {
-			if !taken[slug] {
-				return slug, nil
-			}
-		}
+	slug, err := catalog.FreeSlug(catalog.Stem(name, "bundle", id.New()), func(slugs []string) ([]string, error) {
+		return tx.Bundle.Query().Where(bundle.SlugIn(slugs...)).Select(bundle.FieldSlug).Strings(ctx)
+	})
+	if err != nil {
+		return "", fmt.Errorf("find slugs: %w", err)
 	}
+	return slug, nil
 }
 
 // storeBundle writes a bundle, its components if they differ, and its steps of the price history.

@@ -12,7 +12,7 @@ import (
 
 // BuyerOf is what counts of a shopper when a basket is priced: the durable goods that are owned, and all trials there have
 // ever been. What a trial has cost is credited from its beginning until its grace is over, once (rule 17): not when the
-// product was bought since, and not in another currency. A trial that cost nothing leaves nothing to credit, and nothing
+// product was bought since, nor when the price was given back, and not in another currency. A trial that cost nothing leaves nothing to credit, and nothing
 // to explain.
 func BuyerOf(owned map[uuid.UUID]bool, trials []*ent.Trial, currency money.Code, now time.Time) pricing.Buyer {
 	buyer := pricing.Buyer{
@@ -22,7 +22,7 @@ func BuyerOf(owned map[uuid.UUID]bool, trials []*ent.Trial, currency money.Code,
 	}
 	for _, trial := range trials {
 		buyer.Tried[trial.ProductID] = true
-		if trial.ConvertedBy != nil || trial.Price == 0 || now.Before(trial.StartedAt) {
+		if trial.ConvertedBy != nil || trial.RefundedBy != nil || trial.Price == 0 || now.Before(trial.StartedAt) {
 			continue
 		}
 		credit := pricing.Credit{Offer: trial.OfferID, Amount: trial.Price}

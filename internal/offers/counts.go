@@ -14,6 +14,7 @@ import (
 	"farthing/ent"
 	"farthing/ent/offerstock"
 	"farthing/ent/offeruse"
+	"farthing/ent/predicate"
 	"farthing/internal/db"
 	"farthing/internal/id"
 )
@@ -29,23 +30,36 @@ const countRows = 1_000
 
 // Stocks reads what has been taken of offers by all shoppers. Windows of which nothing has been taken may not be there.
 func Stocks(ctx context.Context, client *ent.Client, rounds []Round) (map[Round]*ent.OfferStock, error) {
-	return stocks(ctx, client, rounds, nil)
+	return stocks(ctx, client, rounds)
 }
 
 // LockStocks is Stocks for a transaction that is about to take units: of those windows nobody else takes any until it
-// ends. A limit is how many units there are; windows without one are not locked, since nothing is decided on them. The
-// locks are taken in the order of offers and windows, as everywhere, after those of shoppers.
+// ends. A limit is how many units there are; windows without one are not locked, since how many are taken decides nothing:
+// of these, only those are found that were closed for good when they had one. The locks are taken in the order of offers and
+// windows, as everywhere, after those of shoppers.
 func LockStocks(ctx context.Context, tx *ent.Tx, limits map[Round]*int64) (map[Round]*ent.OfferStock, error) {
-	var limited []Round
+	var limited, others []Round
 	for _, round := range sortedRounds(limits) {
 		if limits[round] != nil {
 			limited = append(limited, round)
+		} else {
+			others = append(others, round)
 		}
 	}
-	if len(limited) == 0 {
-		return map[Round]*ent.OfferStock{}, nil
+	closed, err := stocks(ctx, tx.Client(), others, offerstock.Closed(true))
+	if err != nil || len(limited) == 0 {
+		return closed, err
 	}
-	there, err := stocks(ctx, tx.Client(), limited, []func(*sql.Selector){db.Lock})
+	there, err := lockStocks(ctx, tx, limited, limits)
+	if err != nil {
+		return nil, err
+	}
+	maps.Copy(there, closed)
+	return there, nil
+}
+
+func lockStocks(ctx context.Context, tx *ent.Tx, limited []Round, limits map[Round]*int64) (map[Round]*ent.OfferStock, error) {
+	there, err := stocks(ctx, tx.Client(), limited, db.Lock)
 	if err != nil || len(there) == len(limited) {
 		return there, err
 	}
@@ -61,11 +75,11 @@ func LockStocks(ctx context.Context, tx *ent.Tx, limits map[Round]*int64) (map[R
 	if err != nil {
 		return nil, fmt.Errorf("begin to count what is taken of offers: %w", err)
 	}
-	return stocks(ctx, tx.Client(), limited, []func(*sql.Selector){db.Lock})
+	return stocks(ctx, tx.Client(), limited, db.Lock)
 }
 
 func stocks(
-	ctx context.Context, client *ent.Client, rounds []Round, modifiers []func(*sql.Selector),
+	ctx context.Context, client *ent.Client, rounds []Round, which ...predicate.OfferStock,
 ) (map[Round]*ent.OfferStock, error) {
 	found := make(map[Round]*ent.OfferStock, len(rounds))
 	for chunk := range slices.Chunk(rounds, countRows) {
@@ -75,10 +89,7 @@ func stocks(
 		}
 		query := client.OfferStock.Query().Where(
 			offerstock.OfferIDIn(slices.Collect(maps.Keys(offers))...), offerstock.RoundIn(roundNumbers(chunk)...),
-		).Order(offerstock.ByOfferID(), offerstock.ByRound())
-		for _, modify := range modifiers {
-			query.Where(modify)
-		}
+		).Where(which...).Order(offerstock.ByOfferID(), offerstock.ByRound())
 		rows, err := query.All(ctx)
 		if err != nil {
 			return nil, fmt.Errorf("read what is taken of offers: %w", err)
@@ -144,14 +155,16 @@ type Take struct {
 	Caps map[Round]*int64
 }
 
-// Add adds units that a shopper takes, of whom each gets at most so many; nil for any number.
+// Add adds units that a shopper takes, of whom each gets at most so many; nil for any number. Less than 0 gives units back.
 func (t *Take) Add(use Use, units int64, most *int64) {
 	if t.All == nil {
 		t.All, t.Own, t.Caps = map[Round]int64{}, map[Use]int64{}, map[Round]*int64{}
 	}
 	t.All[use.Round] += units
 	t.Own[use] += units
-	t.Caps[use.Round] = most
+	if units > 0 {
+		t.Caps[use.Round] = most
+	}
 }
 
 // Write counts what is taken. Windows with a limit must be locked (LockStocks) and their limits observed; constraints
@@ -159,6 +172,9 @@ func (t *Take) Add(use Use, units int64, most *int64) {
 func (t Take) Write(ctx context.Context, tx *ent.Tx) error {
 	var uses []*ent.OfferUseCreate
 	for use, units := range t.Own {
+		if units <= 0 {
+			continue
+		}
 		uses = append(uses, tx.OfferUse.Create().
 			SetID(id.New()).SetShopperID(use.Shopper).SetOfferID(use.Round.Offer).SetRound(use.Round.Round).
 			SetTaken(units).SetNillableMost(t.Caps[use.Round]))
@@ -176,11 +192,35 @@ func (t Take) Write(ctx context.Context, tx *ent.Tx) error {
 			return fmt.Errorf("count what shoppers take of offers: %w", err)
 		}
 	}
-	var rows []*ent.OfferStockCreate
-	for _, round := range sortedRounds(t.All) {
-		rows = append(rows, tx.OfferStock.Create().
-			SetID(id.New()).SetOfferID(round.Offer).SetRound(round.Round).SetTaken(t.All[round]))
+	if err := t.giveBackUses(ctx, tx); err != nil {
+		return err
 	}
+	// Rows that are not locked yet are from here on. Taking and giving back are therefore one walk in one order: what is
+	// taken together, up to the next window of which something is given back, is one statement.
+	var rows []*ent.OfferStockCreate
+	flush := func() error {
+		taken := rows
+		rows = nil
+		return takeStocks(ctx, tx, taken)
+	}
+	for _, round := range sortedRounds(t.All) {
+		switch units := t.All[round]; {
+		case units > 0:
+			rows = append(rows, tx.OfferStock.Create().
+				SetID(id.New()).SetOfferID(round.Offer).SetRound(round.Round).SetTaken(units))
+		case units < 0:
+			if err := flush(); err != nil {
+				return err
+			}
+			if err := giveBackStock(ctx, tx, round, units); err != nil {
+				return err
+			}
+		}
+	}
+	return flush()
+}
+
+func takeStocks(ctx context.Context, tx *ent.Tx, rows []*ent.OfferStockCreate) error {
 	for chunk := range slices.Chunk(rows, countRows) {
 		err := tx.OfferStock.CreateBulk(chunk...).
 			OnConflict(
@@ -192,6 +232,38 @@ func (t Take) Write(ctx context.Context, tx *ent.Tx) error {
 		if err != nil {
 			return fmt.Errorf("count what is taken of offers: %w", err)
 		}
+	}
+	return nil
+}
+
+// giveBackUses counts what shoppers give back. The rows are there, because the units were taken; an upsert would not do,
+// since a row to insert must not be below 0.
+func (t Take) giveBackUses(ctx context.Context, tx *ent.Tx) error {
+	for use, units := range t.Own {
+		if units >= 0 {
+			continue
+		}
+		n, err := tx.OfferUse.Update().Where(
+			offeruse.ShopperID(use.Shopper), offeruse.OfferID(use.Round.Offer), offeruse.Round(use.Round.Round),
+		).AddTaken(units).Save(ctx)
+		if err != nil {
+			return fmt.Errorf("give back what a shopper took of an offer: %w", err)
+		}
+		if n != 1 {
+			return fmt.Errorf("give back what a shopper took of an offer: there are %d counts of it", n)
+		}
+	}
+	return nil
+}
+
+func giveBackStock(ctx context.Context, tx *ent.Tx, round Round, units int64) error {
+	n, err := tx.OfferStock.Update().Where(offerstock.OfferID(round.Offer), offerstock.Round(round.Round)).
+		AddTaken(units).Save(ctx)
+	if err != nil {
+		return fmt.Errorf("give back what was taken of an offer: %w", err)
+	}
+	if n != 1 {
+		return fmt.Errorf("give back what was taken of an offer: there are %d counts of it", n)
 	}
 	return nil
 }

@@ -26,6 +26,7 @@ import (
 	"farthing/internal/fault"
 	"farthing/internal/id"
 	"farthing/internal/page"
+	"farthing/internal/zone"
 )
 
 const (
@@ -366,7 +367,7 @@ func (f *form) recurrence(r *schema.Recurrence) *schema.Recurrence {
 	if r == nil {
 		return nil
 	}
-	if !isZone(r.TimeZone) {
+	if !zone.Known(r.TimeZone) {
 		f.Refuse("recurrence.timeZone", "%s is not a time zone of the IANA database, such as Asia/Seoul.", catalog.Clip(r.TimeZone))
 	}
 	if len(r.Weekdays) == 0 {
@@ -389,16 +390,6 @@ func (f *form) recurrence(r *schema.Recurrence) *schema.Recurrence {
 	sorted := *r
 	sorted.Weekdays = slices.Sorted(slices.Values(r.Weekdays))
 	return &sorted
-}
-
-// isZone says whether a name is that of a time zone. What else a machine keeps among its zones, and what means another zone
-// on another machine, is none.
-func isZone(name string) bool {
-	if name == "" || name == "Local" || name == "localtime" || strings.HasPrefix(name, "posix") || strings.HasPrefix(name, "right/") {
-		return false
-	}
-	_, err := zoneOf(name)
-	return err == nil
 }
 
 func later(a, b time.Time) time.Time {
@@ -551,7 +542,7 @@ func termsOf(c saleContent) terms {
 func recordTerms(ctx context.Context, tx *ent.Tx, now time.Time, c change[saleContent]) error {
 	t := termsOf(c.after)
 	if c.before != nil {
-		if unchanged, err := equal(termsOf(*c.before), t); err != nil || unchanged {
+		if unchanged, err := catalog.Equal(termsOf(*c.before), t); err != nil || unchanged {
 			return err
 		}
 	}

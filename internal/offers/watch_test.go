@@ -3,15 +3,12 @@ package offers_test
 import (
 	"context"
 	"fmt"
-	"log/slog"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
 
 	"farthing/ent"
-	"farthing/ent/flashsale"
 	"farthing/internal/catalog"
 	"farthing/internal/db"
 	"farthing/internal/db/dbtest"
@@ -23,15 +20,28 @@ import (
 type lookout struct {
 	*shop
 
-	ticks chan time.Time
-	// asks are how long the watcher would have waited, one for each time that it waits.
+	ticks chan struct{}
+	// asks are how long the watcher would wait, and ends is told instead when nobody watches any more after a look.
 	asks chan time.Duration
+	ends chan struct{}
 }
 
 func watchOver(t testing.TB, d *db.DB) *lookout {
 	t.Helper()
-	l := &lookout{shop: open(t, d), ticks: make(chan time.Time), asks: make(chan time.Duration, 100)}
-	l.Watcher.WaitFor(l.ticks, func(d time.Duration) { l.asks <- d })
+	l := &lookout{
+		shop: open(t, d), ticks: make(chan struct{}), asks: make(chan time.Duration, 1), ends: make(chan struct{}, 1),
+	}
+	l.Watcher.Wait = func(ctx context.Context, pause time.Duration) {
+		if ctx.Err() != nil {
+			l.ends <- struct{}{}
+			return
+		}
+		l.asks <- pause
+		select {
+		case <-ctx.Done():
+		case <-l.ticks:
+		}
+	}
 	return l
 }
 
@@ -39,35 +49,31 @@ func watchOver(t testing.TB, d *db.DB) *lookout {
 func (l *lookout) rests(t testing.TB) time.Duration {
 	t.Helper()
 	select {
-	case d := <-l.asks:
-		l.asks <- d
-		return d
+	case pause := <-l.asks:
+		l.asks <- pause
+		return pause
 	case <-time.After(time.Minute):
 		t.Fatal("nobody waits")
 		return 0
 	}
 }
 
-// tick makes the watcher look, once it is done with what it does, and waits until it has looked: what the test does next
-// is for the next look. After the last look nobody waits any more.
+// tick makes the watcher look, and waits until it has looked: what the test does next is for the next look.
 func (l *lookout) tick(t testing.TB) {
 	t.Helper()
 	l.rests(t)
 	<-l.asks
 	select {
-	case l.ticks <- time.Time{}:
+	case l.ticks <- struct{}{}:
 	case <-time.After(time.Minute):
 		t.Fatal("nobody looks")
 	}
-	for deadline := time.After(time.Minute); l.Watcher.Running(); {
-		select {
-		case d := <-l.asks:
-			l.asks <- d
-			return
-		case <-time.After(time.Millisecond):
-		case <-deadline:
-			t.Fatal("the look does not end")
-		}
+	select {
+	case pause := <-l.asks:
+		l.asks <- pause
+	case <-l.ends:
+	case <-time.After(time.Minute):
+		t.Fatal("the look does not end")
 	}
 }
 
@@ -157,38 +163,14 @@ func TestWatch(t *testing.T) {
 			l.tick(t)
 			wantState(t, states, "ENDED 0")
 			wantState(t, states, "closed")
-			l.Watcher.Ended()
 		})
 		t.Run("what does not change is not told", func(t *testing.T) {
 			l, row := watchOver(t, d), planned(nil)
 			states := l.watch(t, t.Context(), row.ID)
 			wantState(t, states, "UPCOMING 3")
-			for range 3 {
-				l.tick(t)
-			}
-			l.rests(t)
-			wantNothing(t, states)
-		})
-		t.Run("whoever reads slowly gets the latest", func(t *testing.T) {
-			l, row := watchOver(t, d), planned(func(in *offers.CreateFlashSale) { in.StartsAt = nil })
-			states := l.watch(t, t.Context(), row.ID)
-			for range 2 {
-				other.take(t, row.ID, 0, 1)
-				l.tick(t)
-			}
-			l.rests(t)
-			wantState(t, states, "LIVE 1")
-			wantNothing(t, states)
-			other.take(t, row.ID, 0, 1)
+			l.set(*after(time.Minute))
 			l.tick(t)
-			l.rests(t)
-			if _, err := other.EndFlashSale(merchandiser(t), offers.Archive{ID: row.ID}); err != nil {
-				t.Fatal(err)
-			}
-			l.tick(t)
-			l.Watcher.Ended()
-			wantState(t, states, "ENDED 0")
-			wantState(t, states, "closed")
+			wantNothing(t, states)
 		})
 		t.Run("a change of what it is called is told, and its archiving is the last", func(t *testing.T) {
 			l, row := watchOver(t, d), planned(nil)
@@ -202,6 +184,17 @@ func TestWatch(t *testing.T) {
 			}
 			l.tick(t)
 			wantState(t, states, "ARCHIVED 0")
+			wantState(t, states, "closed")
+		})
+		t.Run("being ended before its time is the last", func(t *testing.T) {
+			l, row := watchOver(t, d), planned(func(in *offers.CreateFlashSale) { in.StartsAt = nil })
+			states := l.watch(t, t.Context(), row.ID)
+			wantState(t, states, "LIVE 3")
+			if _, err := other.EndFlashSale(merchandiser(t), offers.Archive{ID: row.ID}); err != nil {
+				t.Fatal(err)
+			}
+			l.tick(t)
+			wantState(t, states, "ENDED 0")
 			wantState(t, states, "closed")
 		})
 		t.Run("window after window of a recurring one", func(t *testing.T) {
@@ -221,45 +214,15 @@ func TestWatch(t *testing.T) {
 			l.tick(t)
 			wantState(t, states, "LIVE 3")
 		})
-		t.Run("many who watch several sales", func(t *testing.T) {
+		t.Run("several sales, each for itself", func(t *testing.T) {
 			l, first, second := watchOver(t, d), planned(nil), planned(nil)
-			var watching []<-chan offers.SaleState
-			for range 20 {
-				watching = append(watching, l.watch(t, t.Context(), first.ID), l.watch(t, t.Context(), second.ID))
-			}
+			untouched, sold := l.watch(t, t.Context(), first.ID), l.watch(t, t.Context(), second.ID)
+			wantState(t, untouched, "UPCOMING 3")
+			wantState(t, sold, "UPCOMING 3")
 			other.take(t, second.ID, 0, 1)
-			for _, states := range watching {
-				wantState(t, states, "UPCOMING 3")
-			}
 			l.tick(t)
-			for i, states := range watching {
-				if i%2 == 1 {
-					wantState(t, states, "UPCOMING 2")
-				}
-			}
-			l.tick(t)
-			l.rests(t)
-			for _, states := range watching {
-				wantNothing(t, states)
-			}
-		})
-		t.Run("who goes away is forgotten, and nobody looks when nobody watches", func(t *testing.T) {
-			l, row := watchOver(t, d), planned(nil)
-			for range 3 { // it begins anew
-				ctx, leave := context.WithCancel(t.Context())
-				stay, goToo := context.WithCancel(t.Context())
-				gone, here := l.watch(t, ctx, row.ID), l.watch(t, stay, row.ID)
-				wantState(t, gone, "UPCOMING 3")
-				wantState(t, here, "UPCOMING 3")
-				leave()
-				wantState(t, gone, "closed")
-				l.tick(t)
-				l.rests(t)
-				wantNothing(t, here)
-				goToo()
-				wantState(t, here, "closed")
-				l.Watcher.Ended()
-			}
+			wantNothing(t, untouched)
+			wantState(t, sold, "UPCOMING 2")
 		})
 		t.Run("one that is over, and one that is not there", func(t *testing.T) {
 			l, row := watchOver(t, d), planned(func(in *offers.CreateFlashSale) { in.StartsAt = nil })
@@ -267,7 +230,6 @@ func TestWatch(t *testing.T) {
 			states := l.watch(t, t.Context(), row.ID)
 			wantState(t, states, "ENDED 0")
 			wantState(t, states, "closed")
-			l.Watcher.Ended()
 			_, err := l.Watch(t.Context(), uuid.New())
 			wantFaults(t, err, string(fault.NotFound))
 		})
@@ -318,39 +280,4 @@ func TestWatchByItself(t *testing.T) {
 		s.take(t, row.ID, 0, 1)
 		wantState(t, states, "SOLD_OUT 0")
 	})
-}
-
-// TestWatchOutlivesTheDatabase: what cannot be read is said once, and read when it can be.
-func TestWatchOutlivesTheDatabase(t *testing.T) {
-	t.Parallel()
-	l := watchOver(t, dbtest.SQLite(t))
-	var log strings.Builder
-	l.Watcher.Log = slog.New(slog.NewTextHandler(&log, nil))
-	row := l.sell(t, fifth(l.book(t, "Poems").ID))
-	ctx, leave := context.WithCancel(t.Context())
-	states := l.watch(t, ctx, row.ID)
-	wantState(t, states, "LIVE")
-
-	rename := func(from, to string) {
-		l.inTx(t, func(ctx context.Context, tx *ent.Tx) error {
-			_, err := tx.ExecContext(ctx, "ALTER TABLE "+from+" RENAME TO "+to)
-			return err
-		})
-	}
-	rename(flashsale.Table, "away")
-	for range 3 {
-		l.tick(t)
-	}
-	l.rests(t)
-	wantNothing(t, states)
-	rename("away", flashsale.Table)
-	l.take(t, row.ID, 0, 1)
-	l.tick(t)
-	wantState(t, states, "LIVE")
-	l.rests(t)
-	leave()
-	l.Watcher.Ended()
-	if failures, back := strings.Count(log.String(), "level=ERROR"), strings.Count(log.String(), "level=INFO"); failures != 1 || back != 1 {
-		t.Errorf("the log says:\n%s", log.String())
-	}
 }

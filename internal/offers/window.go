@@ -2,11 +2,10 @@ package offers
 
 import (
 	"slices"
-	"sync"
 	"time"
-	_ "time/tzdata" // a machine without a time zone database knows Seoul, too
 
 	"farthing/ent/schema"
+	zones "farthing/internal/zone"
 )
 
 // Window is a half-open stretch of time [Start, End). A zero End is none.
@@ -41,7 +40,7 @@ func At(start time.Time, end *time.Time, recurrence *schema.Recurrence, now time
 		// An offer that was ended before it began has no window at all.
 		return outer, outer.End.IsZero() || now.Before(outer.End) && start.Before(outer.End)
 	}
-	zone, err := zoneOf(recurrence.TimeZone)
+	zone, err := zones.Load(recurrence.TimeZone)
 	if err != nil {
 		return Window{}, false // not a zone that this machine knows; it was checked when it was written
 	}
@@ -58,21 +57,6 @@ func At(start time.Time, end *time.Time, recurrence *schema.Recurrence, now time
 		}
 	}
 	return Window{}, false
-}
-
-// zones keeps the time zones that have been asked for, since loading one reads files.
-var zones sync.Map // name → *time.Location
-
-// zoneOf is the time zone of a name of the IANA database.
-func zoneOf(name string) (*time.Location, error) {
-	if kept, ok := zones.Load(name); ok {
-		return kept.(*time.Location), nil //nolint:errcheck // Nothing else is kept there.
-	}
-	zone, err := time.LoadLocation(name)
-	if err == nil {
-		zones.Store(name, zone)
-	}
-	return zone, err
 }
 
 // occurrence is the window that begins on a local date, clipped to the offer's own; false when there is none.

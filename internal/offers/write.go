@@ -1,12 +1,9 @@
 package offers
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"maps"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -130,7 +127,7 @@ func (k kind[R, C]) make(ctx context.Context, tx *ent.Tx, now time.Time, content
 // offer as it is then. The action is the name of the mutation.
 func (k kind[R, C]) amend(ctx context.Context, tx *ent.Tx, now time.Time, action string, row *R, after C) (*R, error) {
 	before := k.content(row)
-	same, err := equal(before, after)
+	same, err := catalog.Equal(before, after)
 	if err != nil {
 		return nil, err
 	}
@@ -178,19 +175,6 @@ func (k kind[R, C]) write(ctx context.Context, tx *ent.Tx, now time.Time, action
 	return row, nil
 }
 
-// equal says whether two contents are the same. Their one JSON form says it for all fields, present and future.
-func equal[C any](one, other C) (bool, error) {
-	left, err := json.Marshal(one)
-	if err != nil {
-		return false, fmt.Errorf("write an offer as JSON: %w", err)
-	}
-	right, err := json.Marshal(other)
-	if err != nil {
-		return false, fmt.Errorf("write an offer as JSON: %w", err)
-	}
-	return bytes.Equal(left, right), nil
-}
-
 // form checks the fields of an offer of a kind, beyond those that products have too.
 type form struct {
 	catalog.Form
@@ -226,16 +210,7 @@ func (f *form) finish(refused ...*fault.Fault) error {
 
 // wrong says whether something is known to be wrong at a field, within it, or with what it is part of. What follows from
 // that alone is not worth a fault of its own.
-func (f *form) wrong(path string) bool {
-	for _, list := range []fault.List{f.malformed, f.Faults} {
-		for _, one := range list {
-			if at := strings.Join(one.Path, "."); at != "" && (strings.HasPrefix(at+".", path+".") || strings.HasPrefix(path, at+".")) {
-				return true
-			}
-		}
-	}
-	return false
-}
+func (f *form) wrong(path string) bool { return f.malformed.Touches(path) || f.Faults.Touches(path) }
 
 // status sets DRAFT or ACTIVE. There are mutations of their own into ARCHIVED, and none out of it.
 func (f *form) status(c *common, status string) {

@@ -162,6 +162,8 @@ type Result struct {
 	Lines []Line
 	// Subtotal is the sum of the list prices, Total what is charged.
 	Subtotal, Total money.Amount
+	// Redeemed is what points have taken off the total (TakeOff).
+	Redeemed money.Amount
 	// Taken is what the basket takes of offers that count their units, by id and round.
 	Taken []Taken
 	// NotApplied are offers that a shopper might have expected to lower the price, and why they did not.
@@ -220,12 +222,13 @@ const (
 	ByTier   AdjustmentKind = "TIER"
 	ByCoupon AdjustmentKind = "COUPON"
 	ByCredit AdjustmentKind = "TRIAL_CREDIT"
+	ByPoints AdjustmentKind = "POINTS"
 )
 
 // Adjustment is what an offer takes off a part.
 type Adjustment struct {
 	Kind AdjustmentKind
-	// Source is the offer: a bundle, a flash sale, a tier plan, a coupon or a trial offer.
+	// Source is the offer: a bundle, a flash sale, a tier plan, a coupon, a trial offer, or the rule that points count by.
 	Source uuid.UUID
 	// Round is that of a sale.
 	Round int64

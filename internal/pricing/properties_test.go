@@ -335,7 +335,7 @@ func (c checker) takesWhatIsThere(r pricing.Result) {
 					told[round{a.Source, a.Round}] += a.Units
 				case pricing.ByCoupon:
 					told[round{id: a.Source}] = 1
-				case pricing.ByBundle, pricing.ByTier, pricing.ByCredit:
+				case pricing.ByBundle, pricing.ByTier, pricing.ByCredit, pricing.ByPoints:
 				}
 				if a.Units < 0 || a.Units == 0 && a.Kind != pricing.BySale {
 					c.fail("an adjustment of no units: %+v", part)

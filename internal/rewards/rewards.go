@@ -1,113 +1,129 @@
-// Package rewards is what buying earns: points and badges.
+// Package rewards is what buying earns: points, badges, streaks, levels, quests, and places on leaderboards; how the rules
+// for them are set up, and what points are redeemed for. What a rule comes to is internal/earning's to say.
 //
-// It decides and does not store: the checkout writes, in the transaction of the debit, what the rules here say. So an
-// award is made once for each purchase and rule, and "first" and "tenth" are decided under the lock of the debit (rule 20).
+// It promises:
+//
+//   - A purchase is awarded in the transaction of its debit, once by each rule, by the versions of the rules that were in
+//     force at its instant (rule 20). The version stands on the award.
+//   - A refund takes back exactly what the purchase earned. Points that were spent meanwhile become a debt, which later
+//     points pay first; a badge or a quest goes only if its condition no longer holds (rule 22).
+//   - Points are a currency of the ledger. Those of one purchase are a lot, and expire together; what is spent comes from
+//     the lots that expire soonest. What is left of all lots is the balance, or nothing when that is a debt.
+//   - A shopper's entries, in their order, tell everything: where the shopper stands follows from them, and can be told
+//     again (Audit).
+//   - Who has turned rewards off is shown none and told of none, and only those who have chosen a name are on leaderboards.
+//
+// Everything of a shopper is decided under the shopper's lock, through a Desk.
 package rewards
 
 import (
+	"context"
 	"fmt"
-	"maps"
-	"slices"
-	"strings"
+	"sync/atomic"
+	"time"
 
-	"github.com/shopspring/decimal"
-
+	"farthing/ent"
+	"farthing/internal/catalog"
+	"farthing/internal/db"
+	"farthing/internal/earning"
 	"farthing/internal/money"
 )
 
-// PurchaseRule is the name of the rule that gives points for a purchase by its currency's rate.
-const PurchaseRule = "purchase-rate"
+// Service has the verbs of rewards. It is safe for use by many goroutines.
+type Service struct {
+	db         *db.DB
+	currencies *money.Currencies
+	clock      func() time.Time
 
-// Badge is something to be proud of.
-type Badge struct {
-	// Code is its name for programs, and in the database.
-	Code string
-	// Name and Description are for people, in English.
-	Name, Description string
-	// Purchases is how many purchases earn it.
-	Purchases int64
+	// Rulebooks keeps the rules.
+	Rulebooks *Rulebooks
+	// Watcher looks at the shoppers whose activity somebody in this process watches.
+	Watcher *Watcher
+
+	ranks *ranks
 }
 
-// badges lists the badges there are, in the order in which they are shown.
-func badges() []Badge {
-	return []Badge{
-		{Code: "first-purchase", Name: "First purchase", Description: "Bought something for the first time.", Purchases: 1},
-		{Code: "ten-purchases", Name: "Ten purchases", Description: "Bought something ten times.", Purchases: 10},
+// New makes the service. The clock tells the current instant; currencies are those that rules may be about.
+func New(d *db.DB, currencies *money.Currencies, clock func() time.Time) *Service {
+	return &Service{
+		db: d, currencies: currencies, clock: clock, Rulebooks: &Rulebooks{db: d}, Watcher: newWatcher(d, clock),
+		ranks: newRanks(d, clock),
 	}
 }
 
-// BadgeByCode finds a badge; ok is false for a code that no badge has.
-func BadgeByCode(code string) (badge Badge, ok bool) {
-	for _, b := range badges() {
-		if b.Code == code {
-			return b, true
-		}
+// now is the current instant as both stores keep it.
+func (s *Service) now() time.Time { return s.clock().UTC().Truncate(time.Microsecond) }
+
+// Rulebooks keeps the current rulebook in the process, so that knowing the rules costs one look at the revision of what is
+// for sale, which every change of a rule counts up.
+type Rulebooks struct {
+	db   *db.DB
+	kept atomic.Pointer[rulebook]
+}
+
+type rulebook struct {
+	*earning.Rulebook
+
+	revision int64
+}
+
+// Held is the rulebook for a transaction that holds the catalogue at a revision: nobody changes it until the transaction
+// ends.
+func (b *Rulebooks) Held(ctx context.Context, tx *ent.Tx, revision int64) (*earning.Rulebook, error) {
+	if kept := b.kept.Load(); kept != nil && kept.revision == revision {
+		return kept.Rulebook, nil
 	}
-	return Badge{}, false
-}
-
-// Rules are what a shop gives for buying.
-type Rules struct {
-	rates map[money.Code]decimal.Decimal
-}
-
-// ParseRules reads how many points a unit of each currency earns, such as "USD=10,EUR=10,KRW=0.01". A currency that is not
-// named earns none; an empty text gives no points at all.
-func ParseRules(spec string) (Rules, error) {
-	rules := Rules{rates: map[money.Code]decimal.Decimal{}}
-	for part := range strings.SplitSeq(spec, ",") {
-		part = strings.TrimSpace(part)
-		if part == "" {
-			continue
-		}
-		name, number, ok := strings.Cut(part, "=")
-		if !ok {
-			return Rules{}, fmt.Errorf("points rate %q: want CURRENCY=POINTS, such as USD=10", part)
-		}
-		code, err := money.ParseCode(strings.TrimSpace(name))
-		if err != nil {
-			return Rules{}, fmt.Errorf("points rate %q: %w", part, err)
-		}
-		rate, err := money.ParseAmount(strings.TrimSpace(number))
-		if err != nil {
-			return Rules{}, fmt.Errorf("points rate %q: %w", part, err)
-		}
-		if rate < 0 {
-			return Rules{}, fmt.Errorf("points rate %q: a rate is not negative", part)
-		}
-		if _, twice := rules.rates[code]; twice {
-			return Rules{}, fmt.Errorf("points rate %q: %s is there twice", part, code)
-		}
-		rules.rates[code] = rate.Decimal()
-	}
-	return rules, nil
-}
-
-// String writes the rules as ParseRules reads them, in the order of the currencies.
-func (r Rules) String() string {
-	parts := make([]string, 0, len(r.rates))
-	for _, code := range slices.Sorted(maps.Keys(r.rates)) {
-		parts = append(parts, string(code)+"="+r.rates[code].String())
-	}
-	return strings.Join(parts, ",")
-}
-
-// Points is how many points an amount earns: on what was really paid for, and rounded down to whole points (rule 20).
-func (r Rules) Points(paid money.Money) (money.Amount, error) {
-	points, err := money.FromDecimal(paid.Amount.Decimal().Mul(r.rates[paid.Currency.Code]).Floor())
+	book, err := ReadRulebook(ctx, tx.Client())
 	if err != nil {
-		return 0, fmt.Errorf("points for %s: %w", paid, err)
+		return nil, err
 	}
-	return points, nil
+	b.kept.Store(&rulebook{book, revision})
+	return book, nil
 }
 
-// Earned is which badges a shopper's n-th purchase earns, of those that the shopper does not have.
-func Earned(ordinal int64, has func(code string) bool) []Badge {
-	var earned []Badge
-	for _, b := range badges() {
-		if ordinal >= b.Purchases && !has(b.Code) {
-			earned = append(earned, b)
-		}
+// Current is the rulebook as it is now.
+func (b *Rulebooks) Current(ctx context.Context) (*earning.Rulebook, error) {
+	revision, err := catalog.Revision(ctx, b.db.Client())
+	if err != nil {
+		return nil, err
 	}
-	return earned
+	if kept := b.kept.Load(); kept != nil && kept.revision == revision {
+		return kept.Rulebook, nil
+	}
+	var fresh *rulebook
+	err = b.db.Snapshot(ctx, func(ctx context.Context, tx *ent.Tx) error {
+		revision, err := catalog.Revision(ctx, tx.Client())
+		if err != nil {
+			return err
+		}
+		book, err := ReadRulebook(ctx, tx.Client())
+		fresh = &rulebook{book, revision}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	b.kept.Store(fresh)
+	return fresh.Rulebook, nil
+}
+
+// ReadRulebook reads every version of every rule.
+func ReadRulebook(ctx context.Context, client *ent.Client) (*earning.Rulebook, error) {
+	kinds := map[string]earning.Kind{}
+	rules, err := client.RewardRule.Query().All(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read reward rules: %w", err)
+	}
+	for _, r := range rules {
+		kinds[r.ID.String()] = earning.Kind(r.Kind)
+	}
+	rows, err := client.RewardRuleVersion.Query().All(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read versions of reward rules: %w", err)
+	}
+	versions := make([]*earning.Rule, len(rows))
+	for i, row := range rows {
+		versions[i] = earning.NewRule(row.RuleID, kinds[row.RuleID.String()], row.Version, row.Revision, row.Content)
+	}
+	return earning.NewRulebook(versions), nil
 }

@@ -58,8 +58,8 @@ type Entry struct {
 	Kind transfer.Kind
 	// PurchaseID is the purchase that it belongs to; nil for none.
 	PurchaseID *uuid.UUID
-	// Rule is the rule that awarded it, for points.
-	Rule string
+	// RefundID is the refund of that purchase that it belongs to; nil for none.
+	RefundID *uuid.UUID
 	// CorrectsID is the transfer that it corrects; nil for none.
 	CorrectsID *uuid.UUID
 	// Reference is the caller's own name for it.
@@ -75,6 +75,14 @@ type owner struct {
 	shopper uuid.UUID
 	kind    account.Kind
 	code    money.Code
+}
+
+// ownerOf names the account of a shopper that a currency is paid from: the wallet or, for points, the points.
+func ownerOf(shopper uuid.UUID, code money.Code) owner {
+	if code == money.PointsCode {
+		return owner{shopper, account.KindPOINTS, code}
+	}
+	return owner{shopper, account.KindWALLET, code}
 }
 
 // Book is the accounts of some shoppers as they are under lock, and the transfers that are decided but not yet written.
@@ -110,9 +118,10 @@ func (b *Book) Wallet(shopper uuid.UUID, code money.Code) *ent.Account {
 	return b.copyOf(owner{shopper, account.KindWALLET, code})
 }
 
-// Points is how many points a shopper has.
+// Points is how many points a shopper has, those too that have expired and were not taken yet; below zero when the shopper
+// owes some (rule 22).
 func (b *Book) Points(shopper uuid.UUID) money.Amount {
-	if a := b.copyOf(owner{shopper, account.KindPOINTS, money.PointsCode}); a != nil {
+	if a := b.copyOf(ownerOf(shopper, money.PointsCode)); a != nil {
 		return a.Balance
 	}
 	return 0
@@ -136,7 +145,7 @@ type Shortage struct {
 // Affords says whether a wallet holds an amount: nil, or the refusal to show.
 func (b *Book) Affords(shopper uuid.UUID, code money.Code, amount money.Amount) *fault.Fault {
 	var balance money.Amount
-	if a, ok := b.accounts[owner{shopper, account.KindWALLET, code}]; ok {
+	if a, ok := b.accounts[ownerOf(shopper, code)]; ok {
 		balance = a.Balance
 	}
 	if balance >= amount {
@@ -146,8 +155,8 @@ func (b *Book) Affords(shopper uuid.UUID, code money.Code, amount money.Amount) 
 	return fault.New(fault.InsufficientFunds, "The %s wallet holds less than what is to be taken from it.", code).With(short)
 }
 
-// Debit moves an amount of more than zero out of a shopper's wallet to an account of the house, and tells which value
-// was taken. A wallet that holds too little is a fault, and nothing is moved.
+// Debit moves an amount of more than zero out of a shopper's wallet, or points, to an account of the house, and tells which
+// value was taken. A wallet that holds too little is a fault, and nothing is moved.
 func (b *Book) Debit(shopper uuid.UUID, code money.Code, amount money.Amount, to account.Kind, entry Entry) (Origins, error) {
 	if amount <= 0 {
 		return Origins{}, fmt.Errorf("debit %s %s: a transfer moves more than 0", amount, code)
@@ -155,41 +164,67 @@ func (b *Book) Debit(shopper uuid.UUID, code money.Code, amount money.Amount, to
 	if short := b.Affords(shopper, code, amount); short != nil {
 		return Origins{}, short
 	}
-	a := b.accounts[owner{shopper, account.KindWALLET, code}]
-	taken := OriginsOf(a).Take(amount)
-	t := b.transfer(code, taken, entry)
-	a.Balance -= amount
+	return b.take(b.accounts[ownerOf(shopper, code)], OriginsOf(b.accounts[ownerOf(shopper, code)]).Take(amount), to, entry), nil
+}
+
+// TakePoints moves points, more than zero, back to where they come from, also when the shopper has fewer: what is missing
+// is a debt, which later points pay first (rule 22). More debt than an amount can be is an error.
+func (b *Book) TakePoints(shopper uuid.UUID, points money.Amount, entry Entry) error {
+	if points <= 0 {
+		return fmt.Errorf("take %s points: a transfer moves more than 0", points)
+	}
+	a := b.open(ownerOf(shopper, money.PointsCode))
+	if _, err := a.Balance.Minus(points); err != nil {
+		return fmt.Errorf("take %s points: %w", points, err)
+	}
+	b.take(a, Origins{Promotional: points}, account.KindMINT, entry)
+	return nil
+}
+
+func (b *Book) take(a *ent.Account, taken Origins, to account.Kind, entry Entry) Origins {
+	t := b.transfer(a.Currency, taken, entry)
+	a.Balance -= taken.Total()
 	a.Paid, a.Promotional, a.Gift, a.Refund = a.Paid-taken.Paid, a.Promotional-taken.Promotional, a.Gift-taken.Gift, a.Refund-taken.Refund
 	a.Seq++
 	t.DebitAccountID, t.DebitSeq, t.DebitBalance = a.ID, new(a.Seq), new(a.Balance)
-	t.CreditAccountID = House(to, code)
+	t.CreditAccountID = House(to, a.Currency)
 	b.post(a, t)
-	return taken, nil
+	return taken
 }
 
-// Credit moves value from an account of the house into a shopper's wallet, which is opened when it is the first in the
+// open is an account of a shopper, which is made when it is not there.
+func (b *Book) open(o owner) *ent.Account {
+	if a, ok := b.accounts[o]; ok {
+		return a
+	}
+	a := &ent.Account{ID: id.New(), ShopperID: new(o.shopper), Kind: o.kind, Currency: o.code, CreatedAt: b.at}
+	b.accounts[o] = a
+	return a
+}
+
+// Credit moves value from an account of the house into a shopper's wallet, or points, which is opened when it is the first in the
 // currency. The total is more than zero; a wallet that would hold more than an amount can be is a fault.
 func (b *Book) Credit(shopper uuid.UUID, code money.Code, value Origins, from account.Kind, entry Entry) error {
-	return b.credit(owner{shopper, account.KindWALLET, code}, value, from, entry)
+	return b.credit(ownerOf(shopper, code), value, from, entry)
 }
 
 // Award gives a shopper points, more than zero.
 func (b *Book) Award(shopper uuid.UUID, points money.Amount, entry Entry) error {
-	return b.credit(owner{shopper, account.KindPOINTS, money.PointsCode}, Origins{Promotional: points}, account.KindMINT, entry)
+	return b.credit(ownerOf(shopper, money.PointsCode), Origins{Promotional: points}, account.KindMINT, entry)
 }
 
 func (b *Book) credit(o owner, value Origins, from account.Kind, entry Entry) error {
 	if min(value.Paid, value.Promotional, value.Gift, value.Refund) < 0 || value.Total() <= 0 {
 		return fmt.Errorf("credit %s %s: a transfer moves more than 0, and of no origin less", value.Total(), o.code)
 	}
-	a, ok := b.accounts[o]
-	if !ok {
-		a = &ent.Account{ID: id.New(), ShopperID: new(o.shopper), Kind: o.kind, Currency: o.code, CreatedAt: b.at}
+	var balance money.Amount
+	if there, ok := b.accounts[o]; ok {
+		balance = there.Balance
 	}
-	if _, err := a.Balance.Plus(value.Total()); err != nil {
+	if _, err := balance.Plus(value.Total()); err != nil {
 		return fault.Input("amount", "No wallet can hold that much.")
 	}
-	b.accounts[o] = a
+	a := b.open(o)
 	t := b.transfer(o.code, value, entry)
 	a.Balance += value.Total()
 	a.Paid, a.Promotional, a.Gift, a.Refund = a.Paid+value.Paid, a.Promotional+value.Promotional, a.Gift+value.Gift, a.Refund+value.Refund
@@ -207,7 +242,7 @@ func (b *Book) transfer(code money.Code, value Origins, entry Entry) *ent.Transf
 	return &ent.Transfer{
 		ID: entry.ID, Kind: entry.Kind, Currency: code,
 		Amount: value.Total(), Paid: value.Paid, Promotional: value.Promotional, Gift: value.Gift, Refund: value.Refund,
-		PurchaseID: entry.PurchaseID, Rule: entry.Rule, CorrectsID: entry.CorrectsID,
+		PurchaseID: entry.PurchaseID, RefundID: entry.RefundID, CorrectsID: entry.CorrectsID,
 		Reference: entry.Reference, Reason: entry.Reason, Actor: entry.Actor, CreatedAt: b.at,
 	}
 }
@@ -251,7 +286,7 @@ func (b *Book) Apply(ctx context.Context, tx *ent.Tx) error {
 			SetAmount(t.Amount).SetPaid(t.Paid).SetPromotional(t.Promotional).SetGift(t.Gift).SetRefund(t.Refund).
 			SetDebitAccountID(t.DebitAccountID).SetNillableDebitSeq(t.DebitSeq).SetNillableDebitBalance(t.DebitBalance).
 			SetCreditAccountID(t.CreditAccountID).SetNillableCreditSeq(t.CreditSeq).SetNillableCreditBalance(t.CreditBalance).
-			SetNillablePurchaseID(t.PurchaseID).SetRule(t.Rule).SetNillableCorrectsID(t.CorrectsID).
+			SetNillablePurchaseID(t.PurchaseID).SetNillableRefundID(t.RefundID).SetNillableCorrectsID(t.CorrectsID).
 			SetReference(t.Reference).SetReason(t.Reason).SetActor(t.Actor).SetCreatedAt(t.CreatedAt)
 	}
 	if err := tx.Transfer.CreateBulk(transfers...).Exec(ctx); err != nil {

@@ -320,7 +320,7 @@ func (m *model) move(book *wallet.Book) *idempotency.Claim {
 		}
 		m.piles[p] = m.piles[p][coins:]
 	default:
-		entry.Kind, entry.PurchaseID, entry.Rule = transfer.KindPOINTS_EARNED, new(id.New()), "purchase-rate"
+		entry.Kind, entry.PurchaseID = transfer.KindPOINTS_EARNED, new(id.New())
 		if err := book.Award(p.shopper, amount, entry); err != nil {
 			m.Fatal(err)
 		}

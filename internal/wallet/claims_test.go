@@ -21,7 +21,7 @@ const (
 	balancesAddUp  = "every balance is the sum of its transfers"
 	partsAddUp     = "every part of a balance is the sum of the transfers of that origin"
 	sumsToZero     = "the accounts of each currency sum to zero"
-	notBelowZero   = "no wallet and no part of one is below zero, now or after any transfer"
+	notBelowZero   = "no wallet and no part of one is below zero, now or after any transfer; only points may be owed"
 	houseIsEmpty   = "the accounts of the house keep no balance: they are summed up"
 	numbersFollow  = "the transfers of an account are numbered without a gap, and each follows from the one before"
 	allAreCounted  = "an account has counted all of its transfers"
@@ -268,11 +268,21 @@ func TestRecordsAreNeverChanged(t *testing.T) {
 				VALUES ({new}, {nobody}, 'USD', 0, 'mila', CURRENT_TIMESTAMP)`,
 			`INSERT INTO audit_entries (id, actor, action, target_id, created_at)
 				VALUES ({new}, 'mila', 'updateProduct', {nobody}, CURRENT_TIMESTAMP)`,
+			`INSERT INTO refunds (id, purchase_id, shopper_id, currency, total, points_taken, points_returned, reason, actor, created_at)
+				VALUES ({new}, {new}, {ana}, 'USD', 0, 0, 0, 'broken', 'sue', CURRENT_TIMESTAMP)`,
+			`INSERT INTO refund_lines (id, refund_id, line_id, total) VALUES ({new}, {new}, {new}, 0)`,
+			`INSERT INTO reward_rule_versions (id, rule_id, version, revision, content, created_at)
+				VALUES ({new}, {nobody}, 1, 1, '{}', CURRENT_TIMESTAMP)`,
+			`INSERT INTO reward_entries (id, shopper_id, seq, kind, purchase_id, revision, time_zone, facts, result, points, spent_points, created_at)
+				VALUES ({new}, {ana}, 1, 'PURCHASE', {new}, 1, 'UTC', '{}', '{}', 0, 0, CURRENT_TIMESTAMP)`,
 		} {
 			l.exec(t, pool, statement)
 		}
 		before := rows(t, d)
-		for _, table := range []string{"transfers", "purchases", "purchase_lines", "price_changes", "audit_entries", "idempotency_keys"} {
+		for _, table := range []string{
+			"transfers", "purchases", "purchase_lines", "price_changes", "audit_entries", "idempotency_keys",
+			"refunds", "refund_lines", "reward_rule_versions", "reward_entries",
+		} {
 			if before[table] == 0 {
 				t.Fatalf("there are no rows of %s to try it on", table)
 			}
@@ -340,15 +350,22 @@ func TestDatabaseGuardsTheLedger(t *testing.T) {
 			"transfers_a_shopper",
 		},
 		{"of a purchase that it does not name", like(map[string]string{"kind": "'PURCHASE'"}), "transfers_purchase"},
-		{"of points for nothing", like(map[string]string{"kind": "'POINTS_EARNED'"}), "transfers_purchase"},
+		{"of points for nothing", like(map[string]string{"kind": "'POINTS_EARNED'", "currency": "'POINTS'"}), "transfers_purchase"},
+		{"of points in money", like(map[string]string{"kind": "'POINTS_EARNED'", "purchase_id": "{nobody}"}), "transfers_points"},
+		{"of points into a debt", like(map[string]string{"currency": "'POINTS'", "credit_balance": "-1"}), none},
+		{"of a refund that it does not name", like(map[string]string{"kind": "'REFUND'", "purchase_id": "{nobody}"}), "transfers_refunded"},
+		{"of a refund, as a top-up", like(map[string]string{"purchase_id": "{nobody}", "refund_id": "{nobody}"}), "transfers_refunded"},
 		{"by hand without a reason", like(map[string]string{"kind": "'ADJUSTMENT'"}), "transfers_reason"},
 		{"with a number that is taken", like(map[string]string{"credit_seq": "1"}), unique},
 		{"with a number that is taken on the other side", like(map[string]string{
 			"debit_account_id": "{wallet}", "credit_account_id": "{house}", "credit_seq": "NULL", "credit_balance": "NULL",
 			"debit_seq": "2", "debit_balance": "0",
 		}), unique},
-		{"twice for a purchase and rule", like(map[string]string{"kind": "'POINTS_EARNED'", "purchase_id": "{nobody}", "rule": "'r'"}) + ";" +
-			strings.ReplaceAll(like(map[string]string{"kind": "'POINTS_EARNED'", "purchase_id": "{nobody}", "rule": "'r'", "credit_seq": "10"}),
+		{"twice for a purchase and rule", like(map[string]string{"kind": "'POINTS_EARNED'", "currency": "'POINTS'", "purchase_id": "{nobody}", "rule": "'r'"}) + ";" +
+			strings.ReplaceAll(like(map[string]string{"kind": "'POINTS_EARNED'", "currency": "'POINTS'", "purchase_id": "{nobody}", "rule": "'r'", "credit_seq": "10"}),
+				"{new}", "{top-up twin}"), unique},
+		{"twice for a refund", like(map[string]string{"kind": "'REFUND'", "purchase_id": "{nobody}", "refund_id": "{nobody}"}) + ";" +
+			strings.ReplaceAll(like(map[string]string{"kind": "'REFUND'", "purchase_id": "{nobody}", "refund_id": "{nobody}", "credit_seq": "10"}),
 				"{new}", "{top-up twin}"), unique},
 	}
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
@@ -385,7 +402,7 @@ func TestDatabaseGuardsTheLedger(t *testing.T) {
 func like(otherwise map[string]string) string {
 	columns := []string{
 		"id", "kind", "currency", "amount", "paid", "promotional", "gift", "refund", "debit_account_id", "credit_account_id",
-		"debit_seq", "debit_balance", "credit_seq", "credit_balance", "purchase_id", "rule", "reference", "reason", "actor", "created_at",
+		"debit_seq", "debit_balance", "credit_seq", "credit_balance", "purchase_id", "refund_id", "rule", "reference", "reason", "actor", "created_at",
 	}
 	values := slices.Clone(columns)
 	for i, column := range columns {

@@ -181,14 +181,19 @@ func (s *Service) checkTraded(code money.Code, amount money.Amount) fault.List {
 	return nil
 }
 
-// checkText finds what is wrong with a text that is kept. No control characters but tabs and line ends: PostgreSQL cannot
-// keep a zero, and nobody means the others.
-func checkText(faults *fault.List, path, text string, most int) {
+// IsText says whether a text can be kept as somebody has written it: without control characters but tabs and line ends.
+// PostgreSQL cannot keep a zero, and nobody means the others.
+func IsText(text string) bool {
 	strange := func(r rune) bool { return unicode.IsControl(r) && !strings.ContainsRune("\t\r\n", r) }
+	return utf8.ValidString(text) && !strings.ContainsFunc(text, strange)
+}
+
+// checkText finds what is wrong with a text that is kept.
+func checkText(faults *fault.List, path, text string, most int) {
 	switch {
 	case utf8.RuneCountInString(text) > most:
 		faults.Add(fault.Input(path, "A %s has at most %d characters.", path, most))
-	case !utf8.ValidString(text) || strings.ContainsFunc(text, strange):
+	case !IsText(text):
 		faults.Add(fault.Input(path, "A %s is text without control characters.", path))
 	}
 }

@@ -50,7 +50,7 @@ func (s *Service) OpenHouse(ctx context.Context) error {
 		kind account.Kind
 		code money.Code
 	}
-	wanted := []houseAccount{{account.KindMINT, money.PointsCode}}
+	wanted := []houseAccount{{account.KindMINT, money.PointsCode}, {account.KindREVENUE, money.PointsCode}}
 	for _, currency := range s.currencies.All() {
 		for _, kind := range []account.Kind{account.KindFUNDING, account.KindREVENUE, account.KindADJUSTMENT} {
 			wanted = append(wanted, houseAccount{kind, currency.Code})
@@ -117,17 +117,4 @@ func (s *Service) ByID(ctx context.Context, client *ent.Client, shopper, id uuid
 		return nil, fmt.Errorf("read wallet: %w", err)
 	}
 	return w, nil
-}
-
-// PointsOf reads how many points a shopper has.
-func (s *Service) PointsOf(ctx context.Context, client *ent.Client, shopper uuid.UUID) (money.Amount, error) {
-	a, err := client.Account.Query().
-		Where(account.ShopperID(shopper), account.KindEQ(account.KindPOINTS), account.CurrencyEQ(money.PointsCode)).Only(ctx)
-	if ent.IsNotFound(err) {
-		return 0, nil
-	}
-	if err != nil {
-		return 0, fmt.Errorf("read points: %w", err)
-	}
-	return a.Balance, nil
 }

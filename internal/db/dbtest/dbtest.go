@@ -16,6 +16,7 @@ package dbtest
 import (
 	"context"
 	"log/slog"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -112,13 +113,13 @@ func SQLite(t testing.TB) *db.DB {
 
 // Open opens a database by its URL; it is closed with the test. Opened twice, a database has two independent handles,
 // as with two server processes.
-func Open(t testing.TB, url string) *db.DB {
+func Open(t testing.TB, target string) *db.DB {
 	t.Helper()
-	d, err := db.Open(t.Context(), url)
+	d, err := db.Open(t.Context(), withFewConnections(target))
 	if err != nil {
 		t.Fatal(err)
 	}
-	process.urls.Store(d, url)
+	process.urls.Store(d, target)
 	t.Cleanup(func() {
 		process.urls.Delete(d)
 		if err := d.Close(); err != nil {
@@ -128,14 +129,27 @@ func Open(t testing.TB, url string) *db.DB {
 	return d
 }
 
+// withFewConnections bounds the pool of a test's handle. PostgreSQL takes a hundred connections in all, and tests that have
+// two handles each run beside others.
+func withFewConnections(target string) string {
+	u, err := url.Parse(target)
+	if err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" || u.Query().Has("pool_max_conns") {
+		return target
+	}
+	query := u.Query()
+	query.Set("pool_max_conns", "10")
+	u.RawQuery = query.Encode()
+	return u.String()
+}
+
 // URL is the URL a database of this package was opened with, for a second handle or a second process.
 func URL(t testing.TB, d *db.DB) string {
 	t.Helper()
-	url, ok := process.urls.Load(d)
+	target, ok := process.urls.Load(d)
 	if !ok {
 		t.Fatal("the database was not opened by dbtest.Open")
 	}
-	return url.(string)
+	return target.(string)
 }
 
 // RedisURL is the Redis to test on, and empty when the environment names none.
