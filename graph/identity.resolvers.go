@@ -13,6 +13,7 @@ import (
 	"farthing/graph/generated"
 	"farthing/graph/model"
 	"farthing/internal/actor"
+	"farthing/internal/db"
 	"farthing/internal/identity"
 )
 
@@ -21,7 +22,7 @@ func (r *queryResolver) Viewer(ctx context.Context) (*model.Shopper, error) {
 	if shopper == uuid.Nil {
 		return nil, nil //nolint:nilnil // Nobody is an answer, not an error.
 	}
-	row, err := identity.ByID(ctx, r.DB.Client(), shopper)
+	row, err := identity.ByID(db.Repeated(ctx), r.DB.Client(), shopper)
 	if err != nil {
 		return nil, err
 	}

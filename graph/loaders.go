@@ -169,8 +169,8 @@ func findAll[K comparable, V any](ctx context.Context, loader *dataloadgen.Loade
 type loadersKey struct{}
 
 func loadersOf(ctx context.Context) *loaders {
-	l, _ := ctx.Value(loadersKey{}).(*loaders)
-	return l
+	of, _ := ctx.Value(loadersKey{}).(func() *loaders)
+	return of()
 }
 
 // Loading gives every operation its own loaders; and every event of a subscription, which may run for hours, and every
@@ -218,5 +218,6 @@ func isA(ctx context.Context, kind ast.Operation) bool {
 }
 
 func (l Loading) with(ctx context.Context) context.Context {
-	return context.WithValue(ctx, loadersKey{}, l.Resolver.newLoaders())
+	// Many an answer to a mutation looks nothing up.
+	return context.WithValue(ctx, loadersKey{}, sync.OnceValue(l.Resolver.newLoaders))
 }

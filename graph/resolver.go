@@ -33,4 +33,7 @@ type Resolver struct {
 	Till       *checkout.Service
 
 	Entitlements *entitlement.Service
+
+	// Delay is how old lowest prices may be that a page shows; zero for not at all.
+	Delay time.Duration
 }

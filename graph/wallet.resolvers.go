@@ -10,6 +10,7 @@ import (
 
 	"farthing/graph/generated"
 	"farthing/graph/model"
+	"farthing/internal/db"
 	"farthing/internal/money"
 	"farthing/internal/page"
 )
@@ -40,7 +41,7 @@ func (r *shopperResolver) Wallets(ctx context.Context, obj *model.Shopper) ([]mo
 }
 
 func (r *shopperResolver) Wallet(ctx context.Context, obj *model.Shopper, currency money.Code) (*model.Wallet, error) {
-	row, err := r.Resolver.Wallets.In(ctx, r.DB.Client(), obj.Shopper.ID, currency)
+	row, err := r.Resolver.Wallets.In(db.Repeated(ctx), r.DB.Client(), obj.Shopper.ID, currency)
 	return model.NewWallet(row, r.Currencies), err
 }
 

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -19,9 +20,13 @@ import (
 type refusal struct {
 	status  int
 	message string
+	// retryAfter is when to come again; zero says nothing.
+	retryAfter time.Duration
 }
 
-func badRequest(message string) *refusal { return &refusal{http.StatusBadRequest, message} }
+func badRequest(message string) *refusal {
+	return &refusal{status: http.StatusBadRequest, message: message}
+}
 
 // read takes the parameters out of a request.
 func (t Transport) read(w http.ResponseWriter, r *http.Request) (*graphql.RawParams, *refusal) {
@@ -39,7 +44,7 @@ func (t Transport) read(w http.ResponseWriter, r *http.Request) (*graphql.RawPar
 		params, refused = readGet(r, limit)
 	default:
 		w.Header().Set("Allow", "GET, POST")
-		refused = &refusal{http.StatusMethodNotAllowed, "Send queries and mutations with POST, or queries with GET."}
+		refused = &refusal{status: http.StatusMethodNotAllowed, message: "Send queries and mutations with POST, or queries with GET."}
 	}
 	if refused != nil {
 		return nil, refused
@@ -53,19 +58,23 @@ func readPost(w http.ResponseWriter, r *http.Request, limit int64) (*graphql.Raw
 	mediaType, args, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	charset, named := args["charset"]
 	if err != nil || mediaType != typeJSON || named && !strings.EqualFold(charset, "utf-8") {
-		return nil, &refusal{http.StatusUnsupportedMediaType, "Send the request as Content-Type: application/json in UTF-8."}
+		return nil, &refusal{status: http.StatusUnsupportedMediaType, message: "Send the request as Content-Type: application/json in UTF-8."}
 	}
 	if encoding := r.Header.Get("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {
-		return nil, &refusal{http.StatusUnsupportedMediaType, "Send the request without a Content-Encoding."}
+		return nil, &refusal{status: http.StatusUnsupportedMediaType, message: "Send the request without a Content-Encoding."}
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
+	var text bytes.Buffer
+	if n := r.ContentLength; n > 0 && n <= limit {
+		text.Grow(int(n) + bytes.MinRead)
+	}
+	_, err = text.ReadFrom(http.MaxBytesReader(w, r.Body, limit))
 	if tooLong := (*http.MaxBytesError)(nil); errors.As(err, &tooLong) {
-		return nil, &refusal{http.StatusRequestEntityTooLarge, "The request is too long."}
+		return nil, &refusal{status: http.StatusRequestEntityTooLarge, message: "The request is too long."}
 	}
 	if err != nil {
 		return nil, badRequest("The request ended before it was complete.")
 	}
-	return decode(body)
+	return decode(text.Bytes())
 }
 
 // decode reads the JSON object of a POST. Names are matched exactly, unlike encoding/json does for structs, and numbers
@@ -94,7 +103,7 @@ func decode(body []byte) (*graphql.RawParams, *refusal) {
 
 func readGet(r *http.Request, limit int64) (*graphql.RawParams, *refusal) {
 	if int64(len(r.URL.RawQuery)) > limit {
-		return nil, &refusal{http.StatusRequestURITooLong, "The request is too long."}
+		return nil, &refusal{status: http.StatusRequestURITooLong, message: "The request is too long."}
 	}
 	values, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
@@ -121,6 +130,9 @@ func decodeMaps(params *graphql.RawParams, variables, extensions []byte) *refusa
 func decodeField(raw []byte, into any) bool {
 	if len(raw) == 0 {
 		return true
+	}
+	if raw[0] == '"' {
+		return json.Unmarshal(raw, into) == nil // no number in it
 	}
 	d := json.NewDecoder(bytes.NewReader(raw))
 	d.UseNumber()

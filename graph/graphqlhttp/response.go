@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/http"
 	"strconv"
+	"time"
 	"unicode/utf8"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -37,17 +38,33 @@ func (o responder) prepare() {
 	h.Set("X-Content-Type-Options", "nosniff")
 }
 
-// refuse answers a request that is not well formed; the status is the same for both media types.
+// refuse answers a request that is not well formed, or that there is no room for; the status is the same for both media
+// types.
 func (o responder) refuse(refused *refusal) {
+	if refused.retryAfter > 0 {
+		o.w.Header().Set("Retry-After", strconv.FormatInt(roundUp(refused.retryAfter, time.Second), 10))
+	}
+	o.write(refused.status, &graphql.Response{Errors: refused.errors()})
+}
+
+// errors are what a refusal is in a response.
+func (r *refusal) errors() gqlerror.List {
 	code := fault.InvalidInput
-	switch refused.status {
+	switch r.status {
 	case http.StatusServiceUnavailable:
 		code = fault.Overloaded
 	case http.StatusForbidden:
 		code = fault.Forbidden
 	}
-	o.write(refused.status, &graphql.Response{Errors: coded(code, refused.message)})
+	errs := coded(code, r.message)
+	if r.retryAfter > 0 {
+		errs[0].Extensions["retryAfterMs"] = roundUp(r.retryAfter, time.Millisecond)
+	}
+	return errs
 }
+
+// roundUp is how many units a wait takes: whoever comes a bit too early has come in vain.
+func roundUp(wait, unit time.Duration) int64 { return int64((wait + unit - 1) / unit) }
 
 func coded(code fault.Code, message string) gqlerror.List {
 	return gqlerror.List{{Message: message, Extensions: map[string]any{"code": string(code)}}}

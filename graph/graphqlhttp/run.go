@@ -13,7 +13,17 @@ import (
 // run executes an operation on a stream and hands on each of its responses, encoded, until there are no more, ctx ends or
 // send says that nobody listens. A panic becomes a last response that tells nothing: a goroutine of a stream has nobody
 // above it to recover.
-func run(ctx context.Context, exec graphql.GraphExecutor, op *graphql.OperationContext, send func(body []byte) bool) {
+func run(
+	ctx context.Context, exec graphql.GraphExecutor, op *graphql.OperationContext, admission *Admission, send func(body []byte) bool,
+) {
+	leave, refused := admission.enter(ctx, op.Operation.Operation)
+	if refused != nil {
+		if body, err := encode(&graphql.Response{Errors: refused.errors()}); err == nil {
+			send(body)
+		}
+		return
+	}
+	defer leave()
 	defer func() {
 		if panicked := recover(); panicked != nil && ctx.Err() == nil {
 			send(presentPanic(ctx, exec, op, panicked))
@@ -34,6 +44,7 @@ func run(ctx context.Context, exec graphql.GraphExecutor, op *graphql.OperationC
 		if err != nil {
 			panic(err) // an extension that is no JSON is a bug of the server
 		}
+		leave() // a client that takes its time keeps nobody else from being served
 		if !send(body) || op.Operation.Operation != ast.Subscription {
 			return
 		}

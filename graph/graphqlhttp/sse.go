@@ -16,13 +16,14 @@ const typeEventStream = "text/event-stream"
 // protocol. Every response is a "next" event, and a "complete" event ends them. A stream that ends without it was cut off,
 // because the server stops or the caller's token has expired, and its client asks again.
 type eventStream struct {
-	streams *Streams
-	w       http.ResponseWriter
-	control *http.ResponseController
+	streams   *Streams
+	admission *Admission
+	w         http.ResponseWriter
+	control   *http.ResponseController
 }
 
-func newEventStream(streams *Streams, w http.ResponseWriter) *eventStream {
-	return &eventStream{streams: streams, w: w, control: http.NewResponseController(w)}
+func newEventStream(t Transport, w http.ResponseWriter) *eventStream {
+	return &eventStream{streams: t.Streams, admission: t.Admission, w: w, control: http.NewResponseController(w)}
 }
 
 // open sends the headers.
@@ -77,7 +78,7 @@ func (e *eventStream) run(ctx context.Context, exec graphql.GraphExecutor, op *g
 	}()
 	go func() {
 		defer close(over)
-		run(ctx, exec, op, func(body []byte) bool {
+		run(ctx, exec, op, e.admission, func(body []byte) bool {
 			select {
 			case bodies <- body:
 				return true

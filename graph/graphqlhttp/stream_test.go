@@ -36,10 +36,15 @@ type Subscription { feed: Int!  count(to: Int!): Int!  refused: Int!  panics(lat
 // soon is how long a test waits for what must happen.
 const soon = 20 * time.Second
 
+// doorQueries is how many queries run at once at a door.
+const doorQueries = 100
+
 // door is a server with both transports, and the operations behind it.
 type door struct {
 	streams *Streams
-	url     string
+	// admission has room for doorQueries.
+	admission *Admission
+	url       string
 	// feed is what the subscription of that name hands on; it never ends by itself.
 	feed chan int
 	// began and ended get one for each feed that begins and ends.
@@ -61,8 +66,9 @@ func open(t *testing.T, config StreamsConfig, change ...func(*Streams)) *door {
 		c(d.streams)
 	}
 	gql := handler.New(&graphql.ExecutableSchemaMock{SchemaFunc: func() *ast.Schema { return parsed }, ExecFunc: d.execute})
-	gql.AddTransport(WebSocket{Streams: d.streams})
-	gql.AddTransport(Transport{Streams: d.streams})
+	d.admission = NewAdmission(Budget{Executing: doorQueries}, Budget{Executing: 1})
+	gql.AddTransport(WebSocket{Streams: d.streams, Admission: d.admission})
+	gql.AddTransport(Transport{Streams: d.streams, Admission: d.admission})
 	gql.SetRecoverFunc(func(context.Context, any) error { return errors.New("recovered") })
 	gql.SetErrorPresenter(func(_ context.Context, err error) *gqlerror.Error {
 		var known *gqlerror.Error

@@ -15,8 +15,8 @@ const (
 	// DefaultMaxStreams is how many connections may stay open when StreamsConfig.Max is zero, and how many operations may
 	// run on them.
 	DefaultMaxStreams = 1_000
-	// retryAfter is what a caller is told to wait who came when all streams were taken, in seconds.
-	retryAfter = "5"
+	// streamRetry is when to come again for who came when all streams were taken.
+	streamRetry = 5 * time.Second
 )
 
 // timing is how long a stream waits for whom.
@@ -118,12 +118,12 @@ func (s *Streams) Stop(ctx context.Context) error {
 // admit lets a request hold its connection open until leave is called, or refuses it.
 func (s *Streams) admit(r *http.Request) (leave func(), refused *refusal) {
 	if !s.allowsOrigin(r) {
-		return nil, &refusal{http.StatusForbidden, "Pages of this origin may not hold a connection open here."}
+		return nil, &refusal{status: http.StatusForbidden, message: "Pages of this origin may not hold a connection open here."}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.stopping || s.connections >= s.config.Max {
-		return nil, &refusal{http.StatusServiceUnavailable, "There are as many open connections as this server keeps. Try again later."}
+		return nil, noStream("There are as many open connections as this server keeps. Try again later.")
 	}
 	s.connections++
 	s.open.Add(1)
@@ -135,12 +135,8 @@ func (s *Streams) admit(r *http.Request) (leave func(), refused *refusal) {
 	}), nil
 }
 
-// turnAway answers a request that was not admitted.
-func turnAway(out responder, refused *refusal) {
-	if refused.status == http.StatusServiceUnavailable {
-		out.w.Header().Set("Retry-After", retryAfter)
-	}
-	out.refuse(refused)
+func noStream(message string) *refusal {
+	return &refusal{status: http.StatusServiceUnavailable, message: message, retryAfter: streamRetry}
 }
 
 // begin lets an operation run on an open connection until end is called, or refuses it.
@@ -148,7 +144,7 @@ func (s *Streams) begin() (end func(), refused *refusal) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.operations >= s.config.Max {
-		return nil, &refusal{http.StatusServiceUnavailable, "As many subscriptions run as this server keeps. Try again later."}
+		return nil, noStream("As many subscriptions run as this server keeps. Try again later.")
 	}
 	s.operations++
 	return sync.OnceFunc(func() {

@@ -6,7 +6,8 @@
 //     script on a foreign page cannot send an operation without the browser asking first.
 //   - GET takes queries only; a mutation is answered 405.
 //   - The Accept header chooses between application/json, where every well-formed request is answered 200, and
-//     application/graphql-response+json, where the status says whether the operation was executed.
+//     application/graphql-response+json, where the status says whether the operation was executed. What there is no room
+//     for is answered 503 by both, and says when to come again.
 //   - A request that was never executed is answered without a "data" key, with at most five errors.
 //   - Every error carries extensions.code, and a refusal of the transport repeats nothing of the request.
 //
@@ -16,7 +17,8 @@
 //     connections mode. Who accepts plain answers too gets a stream for a subscription only.
 //   - WebSocket speaks graphql-transport-ws.
 //
-// Streams, which the two share, hold their limits. Incremental delivery (@defer) is not carried.
+// Streams, which the two share, hold their limits, and Admission bounds what is executed at once. Incremental delivery
+// (@defer) is not carried.
 package graphqlhttp
 
 import (
@@ -38,6 +40,8 @@ type Transport struct {
 	MaxBodyBytes int64
 	// Streams are where event streams are counted; nil carries none.
 	Streams *Streams
+	// Admission is where what is executed is counted; nil admits all.
+	Admission *Admission
 }
 
 var _ graphql.Transport = Transport{}
@@ -59,8 +63,8 @@ func (t Transport) Do(w http.ResponseWriter, r *http.Request, exec graphql.Graph
 	}
 	if !acceptable && !streams {
 		out.refuse(&refusal{
-			http.StatusNotAcceptable,
-			"Answers come as application/json or application/graphql-response+json, subscriptions as text/event-stream; " +
+			status: http.StatusNotAcceptable,
+			message: "Answers come as application/json or application/graphql-response+json, subscriptions as text/event-stream; " +
 				"the Accept header allows none of them.",
 		})
 		return
@@ -71,11 +75,20 @@ func (t Transport) Do(w http.ResponseWriter, r *http.Request, exec graphql.Graph
 		return
 	}
 
+	leave, admitted := func() {}, false
+	if !streams && onlyReads(params.Query) {
+		if leave, refused = t.Admission.enter(ctx, ast.Query); refused != nil {
+			out.refuse(refused)
+			return
+		}
+		admitted = true
+		defer leave()
+	}
 	op, errs := exec.CreateOperationContext(ctx, params)
 	if len(errs) == 0 && r.Method == http.MethodGet && op.Operation.Operation != ast.Query &&
 		(op.Operation.Operation != ast.Subscription || !streams) {
 		w.Header().Set("Allow", http.MethodPost)
-		out.refuse(&refusal{http.StatusMethodNotAllowed, "GET is for queries; send this operation with POST."})
+		out.refuse(&refusal{status: http.StatusMethodNotAllowed, message: "GET is for queries; send this operation with POST."})
 		return
 	}
 	if preferred || streams && len(errs) == 0 && op.Operation.Operation == ast.Subscription {
@@ -92,10 +105,19 @@ func (t Transport) Do(w http.ResponseWriter, r *http.Request, exec graphql.Graph
 		return
 	}
 
+	if !admitted {
+		if leave, refused = t.Admission.enter(ctx, op.Operation.Operation); refused != nil {
+			out.refuse(refused)
+			return
+		}
+		defer leave()
+	}
 	next, ctx := exec.DispatchOperation(ctx, op)
 	resp := next(ctx)
+	// A client that takes its time to read keeps nobody else from being served.
+	leave()
 	if resp == nil { // gqlgen's way to say that the context ended before anything was executed
-		out.refuse(&refusal{http.StatusServiceUnavailable, "The time of the request was over before it could be executed."})
+		out.refuse(timeIsOver())
 		return
 	}
 	out.send(resp)
@@ -105,11 +127,11 @@ func (t Transport) Do(w http.ResponseWriter, r *http.Request, exec graphql.Graph
 func (t Transport) stream(out responder, r *http.Request, exec graphql.GraphExecutor, op *graphql.OperationContext, errs gqlerror.List) {
 	leave, refused := t.Streams.admit(r)
 	if refused != nil {
-		turnAway(out, refused)
+		out.refuse(refused)
 		return
 	}
 	defer leave()
-	events := newEventStream(t.Streams, out.w)
+	events := newEventStream(t, out.w)
 	if len(errs) == 0 && op.Operation.Operation == ast.Mutation {
 		errs = noMutations()
 	}
@@ -119,7 +141,7 @@ func (t Transport) stream(out responder, r *http.Request, exec graphql.GraphExec
 	}
 	end, refused := t.Streams.begin()
 	if refused != nil {
-		turnAway(out, refused)
+		out.refuse(refused)
 		return
 	}
 	defer end()

@@ -49,6 +49,8 @@ const (
 type WebSocket struct {
 	// Streams are where connections are counted. Required.
 	Streams *Streams
+	// Admission is where queries are; nil admits all.
+	Admission *Admission
 }
 
 var _ graphql.Transport = WebSocket{}
@@ -70,7 +72,7 @@ func (t WebSocket) Do(w http.ResponseWriter, r *http.Request, exec graphql.Graph
 	leave, refused := t.Streams.admit(r)
 	if refused != nil {
 		out.prepare()
-		turnAway(out, refused)
+		out.refuse(refused)
 		return
 	}
 	defer leave()
@@ -82,7 +84,7 @@ func (t WebSocket) Do(w http.ResponseWriter, r *http.Request, exec graphql.Graph
 		return // it has been answered
 	}
 	conn.SetReadLimit(DefaultMaxBodyBytes)
-	s := newSocket(t.Streams, conn, r, exec)
+	s := newSocket(t, conn, r, exec)
 	defer s.finish()
 	if conn.Subprotocol() != subprotocol {
 		s.close(closeSubprotocol, "Subprotocol not acceptable: speak "+subprotocol)
@@ -101,10 +103,11 @@ type message struct {
 // socket is one connection. One goroutine reads, one watches over how long it may last, and each operation has one, in
 // which it writes its own responses.
 type socket struct {
-	streams *Streams
-	conn    *websocket.Conn
-	exec    graphql.GraphExecutor
-	headers http.Header
+	streams   *Streams
+	admission *Admission
+	conn      *websocket.Conn
+	exec      graphql.GraphExecutor
+	headers   http.Header
 
 	// ctx ends with the connection.
 	ctx    context.Context
@@ -132,9 +135,9 @@ type operation struct {
 	dropped bool
 }
 
-func newSocket(streams *Streams, conn *websocket.Conn, r *http.Request, exec graphql.GraphExecutor) *socket {
+func newSocket(t WebSocket, conn *websocket.Conn, r *http.Request, exec graphql.GraphExecutor) *socket {
 	s := &socket{
-		streams: streams, conn: conn, exec: exec, headers: r.Header,
+		streams: t.Streams, admission: t.Admission, conn: conn, exec: exec, headers: r.Header,
 		ready: make(chan struct{}), active: map[string]*operation{},
 	}
 	s.ctx, s.cancel = context.WithCancel(r.Context())
@@ -305,7 +308,7 @@ func (s *socket) execute(ctx context.Context, id string, op *graphql.OperationCo
 	s.mu.Unlock()
 	s.running.Go(func() {
 		defer cancel()
-		run(ctx, s.exec, op, func(body []byte) bool {
+		run(ctx, s.exec, op, s.admission, func(body []byte) bool {
 			return o.send(func() bool { return s.write(message{ID: id, Type: "next", Payload: body}) })
 		})
 		// The client is told last: it may use the id, and the room, again at once.

@@ -46,11 +46,14 @@ type App struct {
 	Till       *checkout.Service
 	Limiter    guard.Limiter
 
-	verifier *identity.Verifier
-	redis    redis.UniversalClient
-	streams  *graphqlhttp.Streams
-	metrics  *metrics
-	draining atomic.Bool
+	verifier  *identity.Verifier
+	redis     redis.UniversalClient
+	streams   *graphqlhttp.Streams
+	admission *graphqlhttp.Admission
+	metrics   *metrics
+	draining  atomic.Bool
+	// delay is how old what is read of the catalogue to be shown may be, and how old an answer that visitors share.
+	delay time.Duration
 }
 
 // Options are what a shop is built from besides its configuration.
@@ -92,6 +95,11 @@ func (a *App) build(ctx context.Context) (err error) {
 			return err
 		}
 	}
+	whole, err := a.Config.catalogueDelay()
+	if err != nil {
+		return err
+	}
+	a.delay = whole / 2 // a visitor may be given an old answer that was made of something old
 	limits, err := a.Config.limits()
 	if err != nil {
 		return err
@@ -99,8 +107,12 @@ func (a *App) build(ctx context.Context) (err error) {
 	if a.streams, err = a.newStreams(); err != nil {
 		return err
 	}
+	if a.admission, err = a.newAdmission(); err != nil {
+		return err
+	}
 	a.Identity = identity.New(a.DB, a.Clock)
 	a.Catalog = catalog.New(a.DB, a.Currencies, a.Clock)
+	a.Catalog.Delay = a.delay
 	a.Wallet = wallet.New(a.DB, a.Currencies, a.Clock)
 	a.Offers = offers.New(a.DB, a.Currencies, a.Clock)
 	a.Offers.Watcher.Log = a.Logger
@@ -111,7 +123,7 @@ func (a *App) build(ctx context.Context) (err error) {
 		Currencies: a.Currencies, Rewards: a.Rewards, Offers: a.Offers, Limiter: a.Limiter,
 		PerShopper: limits["RATE_LIMIT_SHOPPER"], PerAddress: limits["RATE_LIMIT_ADDRESS"],
 		CodesPerShopper: limits["COUPON_LIMIT_SHOPPER"], CodesPerAddress: limits["COUPON_LIMIT_ADDRESS"],
-		Clock: a.Clock, Logger: a.Logger, Observe: a.metrics.batch,
+		Clock: a.Clock, Logger: a.Logger, Observe: a.metrics.batch, Delay: a.delay,
 	})
 	return a.Wallet.OpenHouse(ctx)
 }
@@ -180,10 +192,15 @@ func (a *App) newLimiter() (guard.Limiter, error) {
 
 // GraphQL is the GraphQL endpoint, without the layers of HTTP around it (Handler).
 func (a *App) GraphQL() http.Handler {
-	return graph.NewHandler(&graph.Resolver{
+	handler := graph.NewHandler(&graph.Resolver{
 		DB: a.DB, Currencies: a.Currencies, Clock: a.Clock, Shoppers: a.Identity,
 		Catalog: a.Catalog, Offers: a.Offers, Wallets: a.Wallet, Rewards: a.Rewards, Till: a.Till, Entitlements: a.Uses,
-	}, a.streams, a.Logger, requestID)
+		Delay: a.delay,
+	}, a.streams, a.admission, a.Logger, requestID)
+	if a.delay > 0 {
+		handler = graph.NewPages(a.delay, a.Clock).Serve(handler)
+	}
+	return handler
 }
 
 // Close ends the subscriptions, serves what is queued at the till and lets go of everything.

@@ -30,6 +30,8 @@ type Process struct {
 	Environment []string
 	Stdout      io.Writer
 	Stderr      io.Writer
+	// Clock gives the current instant to the shop; nil is the machine's clock.
+	Clock func() time.Time
 }
 
 // ErrShown is the error of a command that has already said what is wrong.
@@ -70,6 +72,7 @@ func (p Process) root() *cobra.Command {
 		p.tokenCommand(),
 		p.verifyCommand(),
 		p.rebuildCommand(),
+		p.benchCommand(),
 		&cobra.Command{Use: "config", Short: "Print what is configured, and where it comes from", Args: cobra.NoArgs, RunE: p.config},
 	)
 	return root
@@ -99,7 +102,7 @@ func (p Process) open(ctx context.Context) (*App, error) {
 			return nil, err
 		}
 	}
-	return New(ctx, config, Options{Logger: logger})
+	return New(ctx, config, Options{Logger: logger, Clock: p.Clock})
 }
 
 func (p Process) migrate(cmd *cobra.Command, _ []string) error {

@@ -46,6 +46,10 @@ type Config struct {
 	CouponLimitShopper string `env:"COUPON_LIMIT_SHOPPER" envDefault:"10/m:20" help:"codes of coupons that one shopper sends, good or wrong, at quotes and checkouts"`
 	CouponLimitAddress string `env:"COUPON_LIMIT_ADDRESS" envDefault:"60/m:100" help:"codes of coupons from one client address"`
 	MaxSubscriptions   string `env:"MAX_SUBSCRIPTIONS" envDefault:"1000" help:"subscriptions that this process keeps at once, and connections for them; whoever comes then is asked to try again"`
+	MaxQueries         string `env:"MAX_QUERIES" help:"queries that this process executes at once; more wait a moment in a line, and whoever comes when that is full is asked to try again; unset: twice the connections for reads"`
+	MaxMutations       string `env:"MAX_MUTATIONS" envDefault:"1500" help:"mutations that this process executes at once, those waiting at the till among them; whoever comes then is asked to try again"`
+	MaxConnections     string `env:"MAX_CONNECTIONS" help:"connections that this process keeps open at once; whoever comes then waits until one is free; unset: 4000 and those of FARTHING_MAX_SUBSCRIPTIONS"`
+	CatalogueDelay     string `env:"CATALOGUE_DELAY" envDefault:"500ms" help:"how late visitors and shoppers may see that the catalogue has changed, or that something is sold out, at most 1s; 0s: at once, and every page is made anew. Quotes and checkouts are always exact"`
 	AllowedOrigins     string `env:"ALLOWED_ORIGINS" help:"pages on other hosts that may subscribe, such as https://shop.example, separated by commas; pages of the same host always may"`
 	TrustedProxies     string `env:"TRUSTED_PROXIES" help:"networks whose X-Forwarded-For is believed, such as 10.0.0.0/8, separated by commas"`
 
@@ -93,6 +97,14 @@ func (c Config) check() error {
 	faults = append(faults, err)
 	_, err = c.maxSubscriptions()
 	one("MAX_SUBSCRIPTIONS", err)
+	_, err = c.maxQueries(1)
+	one("MAX_QUERIES", err)
+	_, err = c.maxMutations()
+	one("MAX_MUTATIONS", err)
+	_, err = c.maxConnections()
+	one("MAX_CONNECTIONS", err)
+	_, err = c.catalogueDelay()
+	one("CATALOGUE_DELAY", err)
 	_, err = c.allowedOrigins()
 	one("ALLOWED_ORIGINS", err)
 	_, err = guard.ParsePrefixes(c.TrustedProxies)
@@ -120,13 +132,47 @@ func (c Config) limits() (map[string]guard.Limit, error) {
 }
 
 // maxSubscriptions reads MaxSubscriptions.
-func (c Config) maxSubscriptions() (int, error) {
+func (c Config) maxSubscriptions() (int, error) { return readMax(c.MaxSubscriptions) }
+
+// maxQueries reads MaxQueries. Unless it is set, it follows from how many connections there are for reads: with twice as
+// many queries there is work for all of them, while some queries compute or write their answers.
+func (c Config) maxQueries(readers int) (int, error) {
+	if c.MaxQueries == "" {
+		return 2 * readers, nil
+	}
+	return readMax(c.MaxQueries)
+}
+
+// maxMutations reads MaxMutations. Its default is a bit more than what the till takes, which turns away by itself.
+func (c Config) maxMutations() (int, error) { return readMax(c.MaxMutations) }
+
+// maxConnections reads MaxConnections.
+func (c Config) maxConnections() (int, error) {
+	if c.MaxConnections != "" {
+		return readMax(c.MaxConnections)
+	}
+	const plain = 4_000
+	subscriptions, err := c.maxSubscriptions()
+	return plain + subscriptions, err
+}
+
+// readMax reads how many there may be of something.
+func readMax(text string) (int, error) {
 	const most = 1_000_000
-	number, err := strconv.Atoi(c.MaxSubscriptions)
+	number, err := strconv.Atoi(text)
 	if err != nil || number < 1 || number > most {
-		return 0, fmt.Errorf("want a number from 1 to %d, not %q", most, c.MaxSubscriptions)
+		return 0, fmt.Errorf("want a number from 1 to %d, not %q", most, text)
 	}
 	return number, nil
+}
+
+// catalogueDelay reads CatalogueDelay.
+func (c Config) catalogueDelay() (time.Duration, error) {
+	kept, err := time.ParseDuration(c.CatalogueDelay)
+	if err != nil || kept < 0 || kept > time.Second {
+		return 0, fmt.Errorf("want a time from 0s to 1s, not %q", c.CatalogueDelay)
+	}
+	return kept, nil
 }
 
 // allowedOrigins reads AllowedOrigins. An origin is what a browser says of a page: a scheme, a host and, unless it is the

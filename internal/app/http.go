@@ -13,6 +13,7 @@ import (
 
 	"farthing/graph/graphqlhttp"
 	"farthing/internal/actor"
+	"farthing/internal/db"
 	"farthing/internal/demo"
 	"farthing/internal/fault"
 	"farthing/internal/guard"
@@ -130,7 +131,8 @@ func (a *App) authenticate() (func(http.Handler) http.Handler, error) {
 	}
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			caller, remaining, err := a.caller(r.Context(), r.Header)
+			// It may be somebody who buys, so the reads of those who look around do not hold it up.
+			caller, remaining, err := a.caller(db.Ahead(r.Context()), r.Header)
 			if err != nil {
 				a.refuse(w, r, err)
 				return
@@ -201,6 +203,27 @@ func (a *App) newStreams() (*graphqlhttp.Streams, error) {
 	})
 	a.metrics.streams(streams)
 	return streams, nil
+}
+
+// queriesInLine is how many queries wait for each that is executed. On a machine that executes a query in a few milliseconds
+// the last of them has waited for some tens of those.
+const queriesInLine = 16
+
+// newAdmission bounds what is executed at once. Mutations have no line here, since the till has its own.
+func (a *App) newAdmission() (*graphqlhttp.Admission, error) {
+	queries, err := a.Config.maxQueries(a.DB.Readers())
+	if err != nil {
+		return nil, err
+	}
+	mutations, err := a.Config.maxMutations()
+	if err != nil {
+		return nil, err
+	}
+	admission := graphqlhttp.NewAdmission(
+		graphqlhttp.Budget{Executing: queries, Waiting: queriesInLine * queries}, graphqlhttp.Budget{Executing: mutations},
+	)
+	a.metrics.admission(admission)
+	return admission, nil
 }
 
 // identify finds out who is calling from what a WebSocket begins with, for the browsers' sake, which cannot send headers

@@ -90,6 +90,31 @@ func (m *metrics) streams(s *graphqlhttp.Streams) {
 	)
 }
 
+// admission shows what is executed, what waits for that and how much has been turned away.
+func (m *metrics) admission(a *graphqlhttp.Admission) {
+	for operation, load := range map[string]func() graphqlhttp.Load{"query": a.Queries, "mutation": a.Mutations} {
+		labels := prometheus.Labels{"operation": operation}
+		m.registry.MustRegister(
+			prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+				Name: "farthing_operations_executing", Help: "Queries and mutations that are executed.", ConstLabels: labels,
+			}, func() float64 { return float64(load().Executing) }),
+			prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+				Name: "farthing_operations_waiting", Help: "Queries and mutations that wait to be executed.", ConstLabels: labels,
+			}, func() float64 { return float64(load().Waiting) }),
+			prometheus.NewCounterFunc(prometheus.CounterOpts{
+				Name: "farthing_operations_refused_total", Help: "Queries and mutations turned away because there was no room.", ConstLabels: labels,
+			}, func() float64 { return float64(load().Refused) }),
+		)
+	}
+}
+
+// connections shows how many connections are open.
+func (m *metrics) connections(c *connections) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "farthing_http_connections", Help: "Connections that are open, idle ones too.",
+	}, func() float64 { return float64(c.count()) }))
+}
+
 func (m *metrics) handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
 }

@@ -165,7 +165,7 @@ func (o *shop) environment(s store, settings ...string) []string {
 	environment := []string{
 		"FARTHING_DATABASE_URL=" + o.databaseURL, "FARTHING_REDIS_URL=" + s.redis, "FARTHING_DATA_DIR=" + o.dataDir,
 		"FARTHING_TRUSTED_PROXIES=127.0.0.1", "FARTHING_RATE_LIMIT_ADDRESS=100000/s:100000", "FARTHING_" + unlimited,
-		"FARTHING_LISTEN=127.0.0.1:0",
+		"FARTHING_LISTEN=127.0.0.1:0", "FARTHING_CATALOGUE_DELAY=0s", // a shop's clock stands still until it is moved
 	}
 	for _, setting := range settings {
 		environment = append(environment, app.Prefix+setting)

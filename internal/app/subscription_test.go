@@ -358,9 +358,9 @@ func (e events) wants(t *testing.T, name, want string) {
 }
 
 // another opens a second shop on the database and the clock of this one, as a second server is, and gives its address.
-func (o *shop) another(t *testing.T, s store) string {
+func (o *shop) another(t *testing.T, s store, settings ...string) string {
 	t.Helper()
-	config, err := app.ReadConfig(o.environment(s))
+	config, err := app.ReadConfig(o.environment(s, settings...))
 	if err != nil {
 		t.Fatal(err)
 	}

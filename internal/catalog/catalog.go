@@ -28,6 +28,8 @@ import (
 	"farthing/internal/db"
 	"farthing/internal/fault"
 	"farthing/internal/money"
+	"farthing/internal/page"
+	"farthing/internal/recent"
 )
 
 // Service has the verbs of the catalogue. It is safe for use by many goroutines.
@@ -35,11 +37,19 @@ type Service struct {
 	db         *db.DB
 	currencies *money.Currencies
 	clock      func() time.Time
+	// Delay is how old a page may be that somebody is shown who is not a merchandiser; zero for not at all.
+	Delay time.Duration
+	pages *recent.Values[string, page.Page[*ent.Product]]
 }
+
+// keptPages is how many pages are kept for those to whom they may be shown again.
+const keptPages = 64
 
 // New makes the service. The clock tells the current instant; currencies are those that prices may be in.
 func New(d *db.DB, currencies *money.Currencies, clock func() time.Time) *Service {
-	return &Service{db: d, currencies: currencies, clock: clock}
+	return &Service{
+		db: d, currencies: currencies, clock: clock, pages: recent.New[string, page.Page[*ent.Product]](keptPages, clock),
+	}
 }
 
 // Change is a field of an update: left alone unless Set. The zero Value empties the field; one that may not be empty is

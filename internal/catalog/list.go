@@ -79,8 +79,30 @@ func (s *Service) List(ctx context.Context, in ListInput) (page.Page[*ent.Produc
 	if err != nil {
 		return page.Page[*ent.Product]{}, err
 	}
+	if s.Delay == 0 || in.Merchandiser {
+		return s.read(ctx, q, in.Args, order)
+	}
+	key, err := json.Marshal([]any{order.Scope, in.Args})
+	if err != nil {
+		return page.Page[*ent.Product]{}, fmt.Errorf("writing what is asked for as JSON: %w", err)
+	}
+	if kept, ok := s.pages.Get(string(key), s.Delay); ok {
+		return kept, nil
+	}
+	asked := s.clock()
+	found, err := s.read(ctx, q, in.Args, order)
+	if err == nil {
+		s.pages.Put(string(key), asked, found)
+	}
+	return found, err
+}
+
+// read reads a page of products with their prices.
+func (s *Service) read(
+	ctx context.Context, q query, args page.Args, order page.Order[*ent.Product],
+) (page.Page[*ent.Product], error) {
 	where := q.predicates(s.now())
-	return page.Read(in.Args, order, func(apply func(*sql.Selector), limit int) ([]*ent.Product, error) {
+	return page.Read(args, order, func(apply func(*sql.Selector), limit int) ([]*ent.Product, error) {
 		products, err := s.db.Client().Product.Query().Where(where...).Where(apply).Limit(limit).WithPrices(inOrder).All(ctx)
 		if err != nil {
 			return nil, fmt.Errorf("listing products: %w", err)

@@ -14,6 +14,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -27,6 +28,7 @@ import (
 	"farthing/internal/idempotency"
 	"farthing/internal/money"
 	"farthing/internal/offers"
+	"farthing/internal/recent"
 	"farthing/internal/rewards"
 )
 
@@ -52,6 +54,9 @@ type Config struct {
 	Clock func() time.Time
 	// Logger hears of batches that had to be taken apart.
 	Logger *slog.Logger
+	// Delay is how old the prices and stocks may be that the catalogue shows (Facts); zero for not at all. What is the
+	// shopper's own is always read, and quotes and checkouts never look at anything old.
+	Delay time.Duration
 	// Observe is told about every batch, for metrics; may be nil.
 	Observe func(Batch)
 }
@@ -61,11 +66,14 @@ type Service struct {
 	db *db.DB
 	Config
 	till *till
+	// shelf is what the catalogue shows for a moment, and shelved the products of its last one.
+	shelf   *recent.Values[struct{}, *shelf]
+	shelved atomic.Pointer[shelfProducts]
 }
 
 // New makes the service and opens its till. Close it when done.
 func New(d *db.DB, config Config) *Service {
-	s := &Service{db: d, Config: config}
+	s := &Service{db: d, Config: config, shelf: recent.New[struct{}, *shelf](1, config.Clock)}
 	s.till = openTill(s.run, config.Clock)
 	return s
 }

@@ -150,11 +150,11 @@ func Claims() []proof.Claim {
 				WHERE events <> refunds`,
 		},
 		{
+			// Their instants are not compared: they may be of two servers, whose clocks differ.
 			Name: "a refund is of a whole purchase of its shopper, line by line, and there is one for a purchase at most",
 			Contradictions: `
 				SELECT r.id AS refund, r.purchase_id AS purchase FROM refunds r LEFT JOIN purchases p ON p.id = r.purchase_id
 				WHERE p.id IS NULL OR p.shopper_id <> r.shopper_id OR p.currency <> r.currency OR p.total <> r.total
-				   OR r.created_at < p.created_at
 				UNION ALL
 				SELECT purchase_id, purchase_id FROM refunds GROUP BY purchase_id HAVING COUNT(*) > 1
 				UNION ALL

@@ -12,11 +12,13 @@ import (
 	"farthing/ent/account"
 	"farthing/ent/entitlement"
 	"farthing/ent/lineadjustment"
+	"farthing/ent/purchase"
 	"farthing/ent/purchaseline"
 	"farthing/ent/schema"
 	"farthing/ent/transfer"
 	"farthing/internal/actor"
 	"farthing/internal/catalog"
+	"farthing/internal/db"
 	"farthing/internal/earning"
 	held "farthing/internal/entitlement"
 	"farthing/internal/fault"
@@ -119,7 +121,7 @@ func (s *Service) load(ctx context.Context, tx *ent.Tx, batch []*request) (*stat
 	if err != nil {
 		return nil, err
 	}
-	if st.known, err = read(ctx, client, board, now, asked{shoppers, things, coupons}); err != nil {
+	if st.known, err = read(ctx, client, board, now, asked{shoppers, things, coupons, true}); err != nil {
 		return nil, err
 	}
 	if st.returns, err = readReturns(ctx, client, batch, st.trials); err != nil {
@@ -366,62 +368,39 @@ func (st *state) cap(offer uuid.UUID) *int64 {
 	return st.sale(offer).PerShopper
 }
 
-// lineRows is how many lines one statement writes: they have 17 columns, and SQLite takes 32,766 variables.
-const lineRows = 1_500
-
-// apply writes what was decided on the whole batch, table by table.
+// apply writes what was decided on the whole batch. What refunds take back goes first: a purchase of the same batch may hand it
+// over again, and none of the batch is refunded in it. All that is new goes together.
 func (st *state) apply(ctx context.Context, tx *ent.Tx) error {
 	if len(st.purchases)+len(st.refunds) == 0 {
 		return nil
 	}
-	if err := st.book.Apply(ctx, tx); err != nil {
-		return err
-	}
-	var lines []*ent.PurchaseLineCreate
-	var adjustments []*ent.LineAdjustmentCreate
+	var lines []*ent.PurchaseLine
+	var adjustments []*ent.LineAdjustment
 	var granted []*ent.Entitlement
 	var events []notify.Event
-	purchases := make([]*ent.PurchaseCreate, len(st.purchases))
-	for i, p := range st.purchases {
-		purchases[i] = tx.Purchase.Create().
-			SetID(p.ID).SetShopperID(p.ShopperID).SetOrdinal(p.Ordinal).SetCurrency(p.Currency).
-			SetSubtotal(p.Subtotal).SetTotal(p.Total).SetPoints(p.Points).SetActor(p.Actor).SetCreatedAt(p.CreatedAt)
+	for _, p := range st.purchases {
+		lines = append(lines, p.Edges.Lines...)
 		for _, l := range p.Edges.Lines {
-			lines = append(lines, tx.PurchaseLine.Create().
-				SetID(l.ID).SetPurchaseID(l.PurchaseID).SetPosition(l.Position).SetProductID(l.ProductID).
-				SetKind(l.Kind).SetLanguage(l.Language).SetNames(l.Names).SetQuantity(l.Quantity).SetUnits(l.Units).
-				SetUnitPrice(l.UnitPrice).SetSubtotal(l.Subtotal).SetTotal(l.Total).
-				SetNillableBundleID(l.BundleID).SetNillableTrialOfferID(l.TrialOfferID))
-			for _, a := range l.Edges.Adjustments {
-				adjustments = append(adjustments, tx.LineAdjustment.Create().
-					SetID(a.ID).SetLineID(a.LineID).SetPosition(a.Position).SetKind(a.Kind).SetSourceID(a.SourceID).
-					SetRound(a.Round).SetLanguage(a.Language).SetNames(a.Names).SetAmount(a.Amount).SetUnits(a.Units))
-			}
+			adjustments = append(adjustments, l.Edges.Adjustments...)
 		}
 		granted = append(granted, p.Edges.Entitlements...)
 		events = append(events, st.event(p))
 	}
-	if err := tx.Purchase.CreateBulk(purchases...).Exec(ctx); err != nil {
-		return fmt.Errorf("write purchases: %w", err)
-	}
-	for chunk := range slices.Chunk(lines, lineRows) {
-		if err := tx.PurchaseLine.CreateBulk(chunk...).Exec(ctx); err != nil {
-			return fmt.Errorf("write purchase lines: %w", err)
-		}
-	}
-	for chunk := range slices.Chunk(adjustments, lineRows) {
-		if err := tx.LineAdjustment.CreateBulk(chunk...).Exec(ctx); err != nil {
-			return fmt.Errorf("write adjustments of lines: %w", err)
-		}
-	}
-	// What refunds take back goes first: a purchase of the same batch may hand it over again. None of the batch is refunded
-	// in it.
 	refunded, err := st.applyRefunds(ctx, tx)
 	if err != nil {
 		return err
 	}
-	events = append(events, refunded...)
-	if err := held.Grant(ctx, tx, granted...); err != nil {
+	if err := st.desk.Amend(ctx, tx); err != nil {
+		return err
+	}
+	told, err := notify.Part(st.now, append(events, refunded...)...)
+	if err != nil {
+		return err
+	}
+	parts := slices.Concat(st.book.Parts(), []db.Part{
+		purchaseRows.Of(st.purchases...), lineRows.Of(lines...), adjustmentRows.Of(adjustments...), held.Part(granted...),
+	}, st.desk.Parts(), []db.Part{idempotency.Part(st.now, st.claimed...), told})
+	if err := db.Write(ctx, tx, parts...); err != nil {
 		return err
 	}
 	if err := held.BeginTrials(ctx, tx, st.begun...); err != nil {
@@ -430,17 +409,50 @@ func (st *state) apply(ctx context.Context, tx *ent.Tx) error {
 	if err := held.ConvertTrials(ctx, tx, st.converted...); err != nil {
 		return err
 	}
-	if err := st.desk.Apply(ctx, tx); err != nil {
-		return err
-	}
-	if err := idempotency.Write(ctx, tx, st.now, st.claimed...); err != nil {
-		return err
-	}
-	if err := notify.Record(ctx, tx, st.now, events...); err != nil {
-		return err
-	}
 	return st.take.Write(ctx, tx) // the rows that everybody shares come last
 }
+
+var purchaseRows = db.NewRows(purchase.Table,
+	db.UUID(purchase.FieldID, func(p *ent.Purchase) uuid.UUID { return p.ID }),
+	db.UUID(purchase.FieldShopperID, func(p *ent.Purchase) uuid.UUID { return p.ShopperID }),
+	db.Int(purchase.FieldOrdinal, func(p *ent.Purchase) int64 { return p.Ordinal }),
+	db.Text(purchase.FieldCurrency, func(p *ent.Purchase) money.Code { return p.Currency }),
+	db.Int(purchase.FieldSubtotal, func(p *ent.Purchase) money.Amount { return p.Subtotal }),
+	db.Int(purchase.FieldTotal, func(p *ent.Purchase) money.Amount { return p.Total }),
+	db.Int(purchase.FieldPoints, func(p *ent.Purchase) money.Amount { return p.Points }),
+	db.Text(purchase.FieldActor, func(p *ent.Purchase) string { return p.Actor }),
+	db.Time(purchase.FieldCreatedAt, func(p *ent.Purchase) time.Time { return p.CreatedAt }),
+)
+
+var lineRows = db.NewRows(purchaseline.Table,
+	db.UUID(purchaseline.FieldID, func(l *ent.PurchaseLine) uuid.UUID { return l.ID }),
+	db.UUID(purchaseline.FieldPurchaseID, func(l *ent.PurchaseLine) uuid.UUID { return l.PurchaseID }),
+	db.Int(purchaseline.FieldPosition, func(l *ent.PurchaseLine) int { return l.Position }),
+	db.UUID(purchaseline.FieldProductID, func(l *ent.PurchaseLine) uuid.UUID { return l.ProductID }),
+	db.Text(purchaseline.FieldKind, func(l *ent.PurchaseLine) purchaseline.Kind { return l.Kind }),
+	db.Text(purchaseline.FieldLanguage, func(l *ent.PurchaseLine) string { return l.Language }),
+	db.JSON(purchaseline.FieldNames, func(l *ent.PurchaseLine) map[string]string { return l.Names }),
+	db.Int(purchaseline.FieldQuantity, func(l *ent.PurchaseLine) int64 { return l.Quantity }),
+	db.Int(purchaseline.FieldUnits, func(l *ent.PurchaseLine) int64 { return l.Units }),
+	db.Int(purchaseline.FieldUnitPrice, func(l *ent.PurchaseLine) money.Amount { return l.UnitPrice }),
+	db.Int(purchaseline.FieldSubtotal, func(l *ent.PurchaseLine) money.Amount { return l.Subtotal }),
+	db.Int(purchaseline.FieldTotal, func(l *ent.PurchaseLine) money.Amount { return l.Total }),
+	db.NullUUID(purchaseline.FieldBundleID, func(l *ent.PurchaseLine) *uuid.UUID { return l.BundleID }),
+	db.NullUUID(purchaseline.FieldTrialOfferID, func(l *ent.PurchaseLine) *uuid.UUID { return l.TrialOfferID }),
+)
+
+var adjustmentRows = db.NewRows(lineadjustment.Table,
+	db.UUID(lineadjustment.FieldID, func(a *ent.LineAdjustment) uuid.UUID { return a.ID }),
+	db.UUID(lineadjustment.FieldLineID, func(a *ent.LineAdjustment) uuid.UUID { return a.LineID }),
+	db.Int(lineadjustment.FieldPosition, func(a *ent.LineAdjustment) int { return a.Position }),
+	db.Text(lineadjustment.FieldKind, func(a *ent.LineAdjustment) lineadjustment.Kind { return a.Kind }),
+	db.UUID(lineadjustment.FieldSourceID, func(a *ent.LineAdjustment) uuid.UUID { return a.SourceID }),
+	db.Int(lineadjustment.FieldRound, func(a *ent.LineAdjustment) int64 { return a.Round }),
+	db.Text(lineadjustment.FieldLanguage, func(a *ent.LineAdjustment) string { return a.Language }),
+	db.JSON(lineadjustment.FieldNames, func(a *ent.LineAdjustment) map[string]string { return a.Names }),
+	db.Int(lineadjustment.FieldAmount, func(a *ent.LineAdjustment) money.Amount { return a.Amount }),
+	db.Int(lineadjustment.FieldUnits, func(a *ent.LineAdjustment) int64 { return a.Units }),
+)
 
 // event is what the outbox says of a purchase. Points are not told to who has turned rewards off.
 func (st *state) event(p *ent.Purchase) notify.Event {

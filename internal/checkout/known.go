@@ -2,14 +2,15 @@ package checkout
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
 
 	"farthing/ent"
 	"farthing/ent/flashsale"
+	"farthing/ent/product"
 	"farthing/ent/schema"
-	"farthing/internal/catalog"
 	held "farthing/internal/entitlement"
 	"farthing/internal/fault"
 	"farthing/internal/money"
@@ -35,6 +36,7 @@ type known struct {
 // asked is what is to be priced, and for whom.
 type asked struct {
 	shoppers, things, coupons []uuid.UUID
+	held                      bool // whether the caller holds the catalogue, as of the board
 }
 
 // read reads what it takes, in a number of statements that does not depend on how much is asked for. The stocks are read
@@ -43,16 +45,21 @@ func read(ctx context.Context, client *ent.Client, board *offers.Board, now time
 	k := &known{now: now, board: board}
 	needed := board.Needed(a.things)
 	var err error
-	if k.products, err = catalog.ByIDs(ctx, client, needed); err != nil {
+	if k.products, err = board.Products(ctx, client, needed, a.held); err != nil {
 		return nil, err
 	}
 	if k.coupons, err = offers.CouponsByIDs(ctx, client, a.coupons); err != nil {
 		return nil, err
 	}
-	if k.owned, err = held.Owned(ctx, client, a.shoppers, needed); err != nil {
+	// What is used up is not owned, and not tried.
+	lasting := slices.DeleteFunc(needed, func(id uuid.UUID) bool {
+		p := k.products[id]
+		return p != nil && p.Kind != product.KindDURABLE
+	})
+	if k.owned, err = held.Owned(ctx, client, a.shoppers, lasting); err != nil {
 		return nil, err
 	}
-	if k.trials, err = held.Trials(ctx, client, a.shoppers, needed); err != nil {
+	if k.trials, err = held.Trials(ctx, client, a.shoppers, lasting); err != nil {
 		return nil, err
 	}
 	past := make([]uuid.UUID, 0, len(k.trials))

@@ -402,14 +402,3 @@ func the(t testing.TB, err error) *fault.Fault {
 	}
 	return list[0]
 }
-
-// good is a product in memory, on sale at these prices.
-func good(kind product.Kind, units int, prices ...string) *ent.Product {
-	p := &ent.Product{
-		ID: id.New(), Kind: kind, Status: product.StatusACTIVE, Units: units, Language: "en",
-	}
-	for _, c := range priceList(prices) {
-		p.Edges.Prices = append(p.Edges.Prices, &ent.Price{ProductID: p.ID, Currency: c.Currency, Amount: c.Amount})
-	}
-	return p
-}

@@ -13,6 +13,7 @@ import (
 	"farthing/ent/purchase"
 	"farthing/ent/purchaseline"
 	"farthing/ent/shopper"
+	"farthing/internal/db"
 	"farthing/internal/fault"
 	"farthing/internal/page"
 	"farthing/internal/wallet"
@@ -72,7 +73,7 @@ func lastOrdinals(ctx context.Context, client *ent.Client, shoppers []uuid.UUID)
 		ID      uuid.UUID `sql:"id"`
 		Ordinal *int64    `sql:"ordinal"` // null for a shopper who has bought nothing yet
 	}
-	err := client.Shopper.Query().Where(shopper.IDIn(shoppers...)).Modify(func(s *sql.Selector) {
+	err := client.Shopper.Query().Where(db.AnyOf(shopper.FieldID, shoppers)).Modify(func(s *sql.Selector) {
 		last := sql.Table(purchase.Table)
 		ordinal := sql.Select(last.C(purchase.FieldOrdinal)).From(last).
 			Where(sql.ColumnsEQ(last.C(purchase.FieldShopperID), s.C(shopper.FieldID))).

@@ -320,6 +320,9 @@ func (st *state) takeBack(back *returned, u undone) {
 	st.undone = append(st.undone, u)
 }
 
+// refundedLines is how many lines of refunds one statement writes: few enough for the variables that SQLite takes.
+const refundedLines = 5_000
+
 // applyRefunds writes the refunds of a batch and what they undo, and gives the events to tell of.
 func (st *state) applyRefunds(ctx context.Context, tx *ent.Tx) ([]notify.Event, error) {
 	if len(st.refunds) == 0 {
@@ -345,7 +348,7 @@ func (st *state) applyRefunds(ctx context.Context, tx *ent.Tx) ([]notify.Event, 
 	if err := tx.Refund.CreateBulk(rows...).Exec(ctx); err != nil {
 		return nil, fmt.Errorf("write refunds: %w", err)
 	}
-	for chunk := range slices.Chunk(lines, lineRows) {
+	for chunk := range slices.Chunk(lines, refundedLines) {
 		if err := tx.RefundLine.CreateBulk(chunk...).Exec(ctx); err != nil {
 			return nil, fmt.Errorf("write refunded lines: %w", err)
 		}

@@ -139,7 +139,7 @@ func (t *till) collect(first *request) []*request {
 
 // run gives every request of a batch its outcome.
 func (s *Service) run(batch []*request) {
-	ctx, cancel := context.WithTimeout(context.Background(), batchTimeout)
+	ctx, cancel := context.WithTimeout(db.First(db.Repeated(context.Background())), batchTimeout)
 	defer cancel()
 	s.serve(ctx, batch)
 }

@@ -14,7 +14,6 @@ import (
 	"testing"
 	"time"
 
-	"farthing/internal/actor"
 	"farthing/internal/db"
 	"farthing/internal/db/dbtest"
 	"farthing/internal/fault"
@@ -204,16 +203,18 @@ func TestPoisonedRequest(t *testing.T) {
 		var observed []Batch
 		s := open(t, d, func(c *Config) { c.Observe = func(b Batch) { observed = append(observed, b) } })
 		hints := s.consumable(t, "Hints", 1, "0.20 USD")
-		for _, place := range []int{0, 3, 6} {
+		earlier := s.buy(s.rich(t, "sam", "1", "USD"), t, order("key", "0.20", of(hints, 1))).Purchase.ID
+		observed = nil
+		sold := 0
+		for _, c := range []struct{ size, place int }{{7, 0}, {7, 3}, {7, 6}, {maxBatch, 200}} {
+			place := c.place
 			var batch []*request
-			for i := range 7 {
+			for i := range c.size {
 				ctx := s.rich(t, fmt.Sprint(place, "/", i), "1", "USD")
-				if i == place {
-					caller := actor.From(ctx)
-					caller.Subject = strings.Repeat("x", 256) // longer than its column
-					ctx = actor.With(ctx, caller)
-				}
 				batch = append(batch, requested(ctx, t, order("key", "0.20", of(hints, 1))))
+				if i == place {
+					batch[i].claim.ResultID = earlier // which no two purchases have
+				}
 			}
 			s.run(batch)
 			for i, r := range batch {
@@ -224,6 +225,7 @@ func TestPoisonedRequest(t *testing.T) {
 					t.Errorf("request %d: %v", i, r.outcome)
 				}
 			}
+			sold += c.size - 1
 		}
 		purchases := 0
 		for _, b := range observed {
@@ -231,7 +233,7 @@ func TestPoisonedRequest(t *testing.T) {
 				t.Errorf("%+v", b)
 			}
 		}
-		if first := observed[0]; first.Requests != 7 || first.Err == nil || purchases != 18 {
+		if first := observed[0]; first.Requests != 7 || first.Err == nil || purchases != sold {
 			t.Errorf("observed %+v", observed)
 		}
 		prove(t, d)

@@ -94,7 +94,7 @@ func isBusy(err error) bool {
 
 // isConflict says whether the transaction lost against another one, was rolled back, and may simply run again.
 func isConflict(err error) bool {
-	return pq.As(err, pqerror.TRSerializationFailure, pqerror.TRDeadlockDetected) != nil || isBusy(err)
+	return pq.As(err, pqerror.TRSerializationFailure, pqerror.TRDeadlockDetected) != nil || isBusy(err) || errors.Is(err, errStale)
 }
 
 // isReadOnly says whether the store itself refused to write in a read-only session or transaction.

@@ -39,3 +39,15 @@ func PendingOf(ctx context.Context, d *DB, dir migrate.Dir) ([]string, error) {
 func LimitSilence(conn net.Conn, silence time.Duration) net.Conn {
 	return &limitedConn{Conn: conn, silence: silence}
 }
+
+// Shares is how so many connections are divided, and how many of those for transactions are for everybody.
+func Shares(total int) (reads, ahead, writes, forAll int) {
+	s := share(total)
+	return s.reads, s.ahead, s.writes, turns(s.writes)
+}
+
+// Turns is how many transactions that are not First run at once.
+func (d *DB) Turns() int { return cap(d.turns) }
+
+// WaitingForWriter is how many transactions have waited for a connection.
+func (d *DB) WaitingForWriter() int64 { return d.writes.Stats().WaitCount }

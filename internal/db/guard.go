@@ -15,8 +15,9 @@ import (
 // else. It opens no transaction either, since ent opens one by itself for some creates and updates; it only hands out
 // the transaction that Tx or Snapshot has begun and put into the context.
 type guard struct {
-	db    *DB
-	reads *entsql.Driver
+	db *DB
+	// reads and ahead are the pools of the same names.
+	reads, ahead *entsql.Driver
 }
 
 // Keys of values in a context.
@@ -24,6 +25,7 @@ type (
 	beganKey   struct{} // the begun dialect.Tx that ent's Client.Tx is to pick up
 	runningKey struct{} // the *DB whose transaction the context belongs to
 	countKey   struct{} // the *atomic.Int64 that counts reads
+	writtenKey struct{} // the *atomic.Int64 that counts rows
 )
 
 // Exec refuses everything but a read, whose result ent would ignore.
@@ -31,7 +33,7 @@ func (g *guard) Exec(ctx context.Context, query string, args, v any) error {
 	if err := g.allow(ctx, query); err != nil {
 		return err
 	}
-	return explain(g.reads.Exec(ctx, query, args, v))
+	return explain(g.pool(ctx).Exec(ctx, query, args, v))
 }
 
 // Query runs a read. An INSERT … RETURNING comes this way, too, and is refused.
@@ -39,7 +41,7 @@ func (g *guard) Query(ctx context.Context, query string, args, v any) error {
 	if err := g.allow(ctx, query); err != nil {
 		return err
 	}
-	return explain(g.reads.Query(ctx, query, args, v))
+	return explain(g.pool(ctx).Query(ctx, query, args, v))
 }
 
 // ExecContext is Exec for ent's raw SQL feature.
@@ -47,7 +49,7 @@ func (g *guard) ExecContext(ctx context.Context, query string, args ...any) (sql
 	if err := g.allow(ctx, query); err != nil {
 		return nil, err
 	}
-	result, err := g.reads.ExecContext(ctx, query, args...)
+	result, err := g.pool(ctx).ExecContext(ctx, query, args...)
 	return result, explain(err)
 }
 
@@ -56,7 +58,7 @@ func (g *guard) QueryContext(ctx context.Context, query string, args ...any) (*s
 	if err := g.allow(ctx, query); err != nil {
 		return nil, err
 	}
-	rows, err := g.reads.QueryContext(ctx, query, args...)
+	rows, err := g.pool(ctx).QueryContext(ctx, query, args...)
 	return rows, explain(err)
 }
 
@@ -77,6 +79,14 @@ func (g *guard) Dialect() string { return g.db.dialect }
 // Close does nothing: the connections belong to the DB.
 func (g *guard) Close() error { return nil }
 
+// pool is whose connection a read takes.
+func (g *guard) pool(ctx context.Context) *entsql.Driver {
+	if isAhead(ctx) {
+		return g.ahead
+	}
+	return g.reads
+}
+
 func (g *guard) allow(ctx context.Context, query string) error {
 	if running(ctx, g.db) {
 		return ErrInTransaction
@@ -95,6 +105,13 @@ func (g *guard) allow(ctx context.Context, query string) error {
 func CountReads(ctx context.Context) (counting context.Context, count func() int64) {
 	var reads atomic.Int64
 	return context.WithValue(ctx, countKey{}, &reads), reads.Load
+}
+
+// CountRows gives a context in which the rows are counted that are written many at a time (Rows), and the count of them. It
+// tells whether what changes nothing writes nothing.
+func CountRows(ctx context.Context) (counting context.Context, count func() int64) {
+	var rows atomic.Int64
+	return context.WithValue(ctx, writtenKey{}, &rows), rows.Load
 }
 
 // running says whether the context belongs to a transaction of this database.

@@ -192,7 +192,7 @@ func migrateTo(ctx context.Context, source source, dir migrate.Dir, log *slog.Lo
 	}
 	var pool *sql.DB
 	if source.dialect == dialect.Postgres {
-		pool, err = openPostgres(source.target, forMigrating)
+		pool, err = openPostgresMigrator(source.target)
 	} else {
 		pool, err = openSQLite(source.target, sqliteMigrator)
 	}

@@ -29,10 +29,12 @@ import (
 // DB is an open database. It is safe for use by many goroutines.
 type DB struct {
 	dialect string
-	// reads serves statements outside a transaction and snapshots, writes serves transactions. They are two pools on
-	// SQLite, which has one writer, and the same pool on PostgreSQL.
-	reads, writes *sql.DB
-	client        *ent.Client
+	// reads serves statements outside a transaction and snapshots, ahead the same for whoever is Ahead, and writes serves
+	// transactions. They are three pools so that a flood of the one leaves connections for the others.
+	reads, ahead, writes *sql.DB
+	// turns has a place for each transaction that may be running, except those that are First.
+	turns  chan struct{}
+	client *ent.Client
 }
 
 // Open connects to a database and checks that it answers.
@@ -45,14 +47,18 @@ type DB struct {
 //
 //   - application_name=farthing, connect_timeout=5 (seconds)
 //   - statement_timeout=30s, lock_timeout=10s, idle_in_transaction_session_timeout=60s
-//   - pool_max_conns=20: the most connections this process opens (our own parameter; the server never sees it)
+//   - pool_max_conns=20: the most connections this process opens (our own parameter; the server never sees it), from 3 on.
+//     Two fifths are for reads, two fifths for transactions, and one fifth for reads that are Ahead.
+//   - plan_cache_mode=force_generic_plan, enable_seqscan=off and jit=off where transactions write, and statements that are
+//     repeated are prepared there: prepared_statements=off leaves that (our own parameter), for a PgBouncer older than 1.21
 //
 // A server that keeps silent for 10 seconds longer than statement_timeout is taken for dead; with a statement_timeout
 // of 0, or one given through "options", there is no such limit. TimeZone is always UTC. Behind PgBouncer these
 // parameters, and default_transaction_read_only, must be listed in its ignore_startup_parameters.
 //
-// SQLite: write-ahead log, synchronous=FULL, foreign keys on, one connection that writes and several that cannot. The
-// file is made readable for its owner alone. A database in memory is refused, since its connections could not share it.
+// SQLite: write-ahead log, synchronous=FULL, foreign keys on, one connection that writes and several that cannot, some of
+// them for reads that are Ahead. The file is made readable for its owner alone. A database in memory is refused, since its
+// connections could not share it.
 //
 // No error of Open shows the password.
 func Open(ctx context.Context, url string) (*DB, error) {
@@ -63,27 +69,45 @@ func Open(ctx context.Context, url string) (*DB, error) {
 	d := &DB{dialect: source.dialect}
 	switch d.dialect {
 	case dialect.Postgres:
-		pool, err := openPostgres(source.target, forServing)
+		connector, size, err := readPostgres(source.target, forReading)
 		if err != nil {
 			return nil, err
 		}
-		d.reads, d.writes = pool, pool
-	case dialect.SQLite:
-		if d.writes, err = openSQLite(source.target, sqliteWriter); err != nil {
+		writing, _, err := readPostgres(source.target, forWriting)
+		if err != nil {
 			return nil, err
 		}
-		if d.reads, err = openSQLite(source.target, sqliteReader); err != nil {
-			return nil, errors.Join(err, d.writes.Close())
+		s := share(size)
+		d.writes = openPostgres(writing, s.writes)
+		d.ahead = openPostgres(connector, s.ahead)
+		d.reads = openPostgres(connector, s.reads)
+	case dialect.SQLite:
+		if err := d.openSQLite(source.target); err != nil {
+			return nil, errors.Join(err, d.Close())
 		}
 	}
+	d.turns = make(chan struct{}, turns(d.writes.Stats().MaxOpenConnections))
 	// The writer goes first: on a new SQLite file it is the one that may switch to the write-ahead log.
-	for _, pool := range []*sql.DB{d.writes, d.reads} {
+	for _, pool := range []*sql.DB{d.writes, d.ahead} {
 		if err := pool.PingContext(ctx); err != nil {
 			return nil, errors.Join(fmt.Errorf("connecting to the database: %w", err), d.Close())
 		}
 	}
-	d.client = ent.NewClient(ent.Driver(&guard{db: d, reads: entsql.OpenDB(d.dialect, d.reads)}))
+	d.client = ent.NewClient(ent.Driver(&guard{
+		db: d, reads: entsql.OpenDB(d.dialect, d.reads), ahead: entsql.OpenDB(d.dialect, d.ahead),
+	}))
 	return d, nil
+}
+
+func (d *DB) openSQLite(path string) (err error) {
+	if d.writes, err = openSQLite(path, sqliteWriter); err != nil {
+		return err
+	}
+	if d.ahead, err = openSQLite(path, sqliteReader); err != nil {
+		return err
+	}
+	d.reads, err = openSQLite(path, sqliteReader)
+	return err
 }
 
 // Client reads outside any transaction, each statement by itself. It refuses to write (ErrWriteOutsideTransaction), and
@@ -93,9 +117,13 @@ func (d *DB) Client() *ent.Client { return d.client }
 // Dialect is dialect.Postgres or dialect.SQLite.
 func (d *DB) Dialect() string { return d.dialect }
 
-// Ping asks the database for a sign of life. On SQLite it does not wait for the writer.
+// Readers is how many connections there are for reads that are not Ahead: more of them at once only wait for each other.
+func (d *DB) Readers() int { return d.reads.Stats().MaxOpenConnections }
+
+// Ping asks the database for a sign of life. It waits for no writer on SQLite, and not behind the many reads anywhere: a
+// shop that is busy is not away.
 func (d *DB) Ping(ctx context.Context) error {
-	if err := d.reads.PingContext(ctx); err != nil {
+	if err := d.ahead.PingContext(ctx); err != nil {
 		return fmt.Errorf("pinging the database: %w", err)
 	}
 	return nil
@@ -103,11 +131,14 @@ func (d *DB) Ping(ctx context.Context) error {
 
 // Close waits for statements that are running and closes all connections.
 func (d *DB) Close() error {
-	err := d.writes.Close()
-	if d.reads != d.writes {
-		err = errors.Join(d.reads.Close(), err)
+	// The writer is the last to go: on SQLite it moves the write-ahead log into the file.
+	var faults []error
+	for _, pool := range []*sql.DB{d.reads, d.ahead, d.writes} {
+		if pool != nil {
+			faults = append(faults, pool.Close())
+		}
 	}
-	if err != nil {
+	if err := errors.Join(faults...); err != nil {
 		return fmt.Errorf("closing the database: %w", err)
 	}
 	return nil

@@ -34,7 +34,7 @@ func TestOpen(t *testing.T) {
 			"postgres://shop:pa55/x@localhost/shop",
 			"postgres://shop:pa55@localhost:no/shop",
 			"postgres://shop:pa55@localhost/shop?sslmode=maybe",
-			"postgres://shop:pa55@localhost/shop?pool_max_conns=0",
+			"postgres://shop:pa55@localhost/shop?pool_max_conns=2",
 			"postgres://shop:pa55@127.0.0.1:1/shop?sslmode=disable",
 			filepath.Join(t.TempDir(), "no", "folder", "shop.db"),
 		} {
@@ -131,7 +131,7 @@ func TestPostgresSettings(t *testing.T) {
 		{"given_by_name", "&statement_timeout=7s&lock_timeout=0&application_name=till&timezone=Asia/Seoul", map[string]string{
 			"statement_timeout": "7s", "lock_timeout": "0", "application_name": "till", "TimeZone": "UTC",
 		}},
-		{"given_by_options", "&options=-c%20statement_timeout%3D8s&pool_max_conns=1", map[string]string{
+		{"given_by_options", "&options=-c%20statement_timeout%3D8s&pool_max_conns=3", map[string]string{
 			"statement_timeout": "8s", "lock_timeout": "10s",
 		}},
 		{"wants_a_primary", "&target_session_attrs=read-write", map[string]string{"transaction_read_only": "on"}},

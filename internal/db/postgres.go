@@ -3,6 +3,7 @@ package db
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"maps"
@@ -19,37 +20,47 @@ import (
 type postgresUse int
 
 const (
-	forServing postgresUse = iota
+	forReading postgresUse = iota
+	forWriting
 	forMigrating
 )
 
 // silenceMargin is how much longer than statement_timeout a server may take to answer before it is taken for dead.
 const silenceMargin = 10 * time.Second
 
-// openPostgres makes a pool; it does not connect yet.
-func openPostgres(target string, use postgresUse) (*sql.DB, error) {
+// readPostgres reads a URL: how to connect, and how many connections there may be.
+func readPostgres(target string, use postgresUse) (driver.Connector, int, error) {
 	// The errors of url.Parse repeat the URL, and with it the password.
 	if _, err := url.Parse(target); err != nil {
-		return nil, errors.New("the PostgreSQL URL cannot be read; " +
+		return nil, 0, errors.New("the PostgreSQL URL cannot be read; " +
 			"special characters in the user name and the password must be escaped, such as / as %2F")
 	}
 	config, err := pq.NewConfig(target)
 	if err != nil {
-		return nil, fmt.Errorf("reading the PostgreSQL URL: %w", err)
+		return nil, 0, fmt.Errorf("reading the PostgreSQL URL: %w", err)
 	}
 
 	size := 20
 	if given, ok := config.Runtime["pool_max_conns"]; ok {
 		delete(config.Runtime, "pool_max_conns")
-		if size, err = strconv.Atoi(given); err != nil || size < 1 {
-			return nil, fmt.Errorf("reading the PostgreSQL URL: pool_max_conns must be a positive number, not %q", given)
+		if size, err = strconv.Atoi(given); err != nil || size < minConnections {
+			return nil, 0, fmt.Errorf("reading the PostgreSQL URL: pool_max_conns must be a number from %d on, not %q", minConnections, given)
 		}
 	}
+
+	prepare := config.Runtime["prepared_statements"] != "off"
+	delete(config.Runtime, "prepared_statements")
 
 	defaults := map[string]string{
 		"statement_timeout":                   "30s",
 		"lock_timeout":                        "10s",
 		"idle_in_transaction_session_timeout": "60s",
+	}
+	if use == forWriting {
+		// What transactions send again and again looks rows up by their keys: one plan is right for all arguments, and
+		// planning takes longer than running it. A plan that was made while a table was small must not read all of it
+		// for ever.
+		defaults["plan_cache_mode"], defaults["enable_seqscan"], defaults["jit"] = "force_generic_plan", "off", "off"
 	}
 	if use == forMigrating {
 		// Building an index on a big table takes as long as it takes. Waiting for a lock does not: everybody else
@@ -69,7 +80,7 @@ func openPostgres(target string, use postgresUse) (*sql.DB, error) {
 	if config.ConnectTimeout == 0 {
 		config.ConnectTimeout = 5 * time.Second
 	}
-	if use == forServing {
+	if use != forMigrating {
 		// Outside a transaction a session cannot write. A transaction can: lib/pq begins it with READ WRITE.
 		config.Runtime["default_transaction_read_only"] = "on"
 		if config.TargetSessionAttrs == pq.TargetSessionAttrsReadWrite {
@@ -82,15 +93,32 @@ func openPostgres(target string, use postgresUse) (*sql.DB, error) {
 
 	connector, err := pq.NewConnectorConfig(config)
 	if err != nil {
-		return nil, fmt.Errorf("reading the PostgreSQL URL: %w", err)
+		return nil, 0, fmt.Errorf("reading the PostgreSQL URL: %w", err)
 	}
 	connector.Dialer(dialer{silence: silence(config.Runtime["statement_timeout"])})
+	if use != forMigrating && prepare {
+		return preparing{connector, use == forReading}, size, nil
+	}
+	return connector, size, nil
+}
+
+// openPostgresMigrator makes the pool that migrations run on.
+func openPostgresMigrator(target string) (*sql.DB, error) {
+	connector, size, err := readPostgres(target, forMigrating)
+	if err != nil {
+		return nil, err
+	}
+	return openPostgres(connector, size), nil
+}
+
+// openPostgres makes a pool; it does not connect yet.
+func openPostgres(connector driver.Connector, size int) *sql.DB {
 	pool := sql.OpenDB(connector)
 	pool.SetMaxOpenConns(size)
 	pool.SetMaxIdleConns(size)
 	pool.SetConnMaxLifetime(30 * time.Minute)
 	pool.SetConnMaxIdleTime(5 * time.Minute)
-	return pool, nil
+	return pool
 }
 
 // silence is the time after which a server with this statement_timeout is taken for dead; 0 means never.

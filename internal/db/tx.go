@@ -69,7 +69,11 @@ func (d *DB) Snapshot(ctx context.Context, fn func(ctx context.Context, tx *ent.
 	if d.dialect == dialect.Postgres {
 		options.Isolation = sql.LevelRepeatableRead
 	}
-	_, err := d.once(ctx, d.reads, options, fn)
+	pool := d.reads
+	if isAhead(ctx) {
+		pool = d.ahead
+	}
+	_, err := d.once(ctx, pool, options, fn)
 	return explain(err)
 }
 
@@ -81,7 +85,7 @@ func (d *DB) retry(ctx context.Context, fn func(context.Context, *ent.Tx) error,
 	}
 	unknown := false // whether an earlier attempt may have been committed
 	for attempt := 1; ; attempt++ {
-		decided, err := d.once(ctx, d.writes, options, fn)
+		decided, err := d.inTurn(ctx, options, fn)
 		if err == nil {
 			return nil
 		}
@@ -129,6 +133,19 @@ func pause(ctx context.Context, attempt int) bool {
 	case <-timer.C:
 		return ctx.Err() == nil
 	}
+}
+
+// inTurn is once for a transaction that writes, when it is its turn.
+func (d *DB) inTurn(ctx context.Context, options *sql.TxOptions, fn func(context.Context, *ent.Tx) error) (decided bool, err error) {
+	if running(ctx, d) {
+		return false, ErrInTransaction // it would wait for itself
+	}
+	end, err := d.takeTurn(ctx)
+	if err != nil {
+		return false, fmt.Errorf("waiting to begin a transaction: %w", err)
+	}
+	defer end()
+	return d.once(ctx, d.writes, options, fn)
 }
 
 // once runs the function in one transaction. It reports whether the function itself decided the outcome: it returned,

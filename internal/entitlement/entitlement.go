@@ -10,12 +10,14 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"entgo.io/ent/dialect/sql"
 	"github.com/google/uuid"
 
 	"farthing/ent"
 	"farthing/ent/entitlement"
+	"farthing/internal/db"
 	"farthing/internal/fault"
 	"farthing/internal/page"
 	"farthing/internal/proof"
@@ -40,7 +42,7 @@ func Owned(ctx context.Context, client *ent.Client, shoppers, products []uuid.UU
 	}
 	for chunk := range slices.Chunk(products, manyIDs) {
 		rows, err := client.Entitlement.Query().Where(
-			entitlement.ShopperIDIn(shoppers...), entitlement.ProductIDIn(chunk...),
+			db.AnyOf(entitlement.FieldShopperID, shoppers), db.AnyOf(entitlement.FieldProductID, chunk),
 			entitlement.KindEQ(entitlement.KindDURABLE), entitlement.StatusEQ(entitlement.StatusACTIVE),
 		).All(ctx)
 		if err != nil {
@@ -53,23 +55,23 @@ func Owned(ctx context.Context, client *ent.Client, shoppers, products []uuid.UU
 	return owned, nil
 }
 
-// Grant writes what purchases hand over. A durable good that is owned already breaks the index that stands behind
+// Part is what purchases hand over, to be written. A durable good that is owned already breaks the index that stands behind
 // rule 12, and nothing is granted.
-func Grant(ctx context.Context, tx *ent.Tx, granted ...*ent.Entitlement) error {
-	for chunk := range slices.Chunk(granted, manyRows) {
-		rows := make([]*ent.EntitlementCreate, len(chunk))
-		for i, g := range chunk {
-			rows[i] = tx.Entitlement.Create().
-				SetID(g.ID).SetShopperID(g.ShopperID).SetProductID(g.ProductID).SetPurchaseID(g.PurchaseID).
-				SetKind(g.Kind).SetStatus(g.Status).SetUnits(g.Units).SetRemaining(g.Remaining).SetCounted(g.Counted).
-				SetNillableExpiresAt(g.ExpiresAt).SetGrantedAt(g.GrantedAt)
-		}
-		if err := tx.Entitlement.CreateBulk(rows...).Exec(ctx); err != nil {
-			return fmt.Errorf("grant entitlements: %w", err)
-		}
-	}
-	return nil
-}
+func Part(granted ...*ent.Entitlement) db.Part { return grantedRows.Of(granted...) }
+
+var grantedRows = db.NewRows(entitlement.Table,
+	db.UUID(entitlement.FieldID, func(e *ent.Entitlement) uuid.UUID { return e.ID }),
+	db.UUID(entitlement.FieldShopperID, func(e *ent.Entitlement) uuid.UUID { return e.ShopperID }),
+	db.UUID(entitlement.FieldProductID, func(e *ent.Entitlement) uuid.UUID { return e.ProductID }),
+	db.UUID(entitlement.FieldPurchaseID, func(e *ent.Entitlement) uuid.UUID { return e.PurchaseID }),
+	db.Text(entitlement.FieldKind, func(e *ent.Entitlement) entitlement.Kind { return e.Kind }),
+	db.Text(entitlement.FieldStatus, func(e *ent.Entitlement) entitlement.Status { return e.Status }),
+	db.Int(entitlement.FieldUnits, func(e *ent.Entitlement) int64 { return e.Units }),
+	db.Int(entitlement.FieldRemaining, func(e *ent.Entitlement) int64 { return e.Remaining }),
+	db.Bool(entitlement.FieldCounted, func(e *ent.Entitlement) bool { return e.Counted }),
+	db.NullTime(entitlement.FieldExpiresAt, func(e *ent.Entitlement) *time.Time { return e.ExpiresAt }),
+	db.Time(entitlement.FieldGrantedAt, func(e *ent.Entitlement) time.Time { return e.GrantedAt }),
+)
 
 // Revoke takes back what purchases handed over. Who has used some of it keeps nothing of the rest.
 func Revoke(ctx context.Context, tx *ent.Tx, ids ...uuid.UUID) error {

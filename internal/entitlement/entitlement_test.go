@@ -283,7 +283,7 @@ func newProduct(t *testing.T, d *db.DB, slug string) uuid.UUID {
 }
 
 func grant(ctx context.Context, d *db.DB, granted ...*ent.Entitlement) error {
-	return d.Tx(ctx, func(ctx context.Context, tx *ent.Tx) error { return held.Grant(ctx, tx, granted...) })
+	return d.Tx(ctx, func(ctx context.Context, tx *ent.Tx) error { return db.Write(ctx, tx, held.Part(granted...)) })
 }
 
 func mustGrant(t *testing.T, d *db.DB, granted ...*ent.Entitlement) {

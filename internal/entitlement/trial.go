@@ -10,6 +10,7 @@ import (
 	"farthing/ent"
 	"farthing/ent/entitlement"
 	"farthing/ent/trial"
+	"farthing/internal/db"
 )
 
 // Trials reads the trials that these shoppers have had of these products, whatever became of them: there is at most one
@@ -20,7 +21,7 @@ func Trials(ctx context.Context, client *ent.Client, shoppers, products []uuid.U
 		return found, nil
 	}
 	for chunk := range slices.Chunk(products, manyIDs) {
-		rows, err := client.Trial.Query().Where(trial.ShopperIDIn(shoppers...), trial.ProductIDIn(chunk...)).All(ctx)
+		rows, err := client.Trial.Query().Where(db.AnyOf(trial.FieldShopperID, shoppers), db.AnyOf(trial.FieldProductID, chunk)).All(ctx)
 		if err != nil {
 			return nil, fmt.Errorf("read trials: %w", err)
 		}

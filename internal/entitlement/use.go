@@ -98,7 +98,7 @@ func (s *Service) Use(ctx context.Context, in UseInput) (UseResult, error) {
 		if result.Entitlement, err = s.use(ctx, tx, shopper, in); err != nil {
 			return err
 		}
-		return idempotency.Write(ctx, tx, s.now(), claim)
+		return db.Write(ctx, tx, idempotency.Part(s.now(), claim))
 	})
 	if err != nil {
 		return UseResult{}, err

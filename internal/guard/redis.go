@@ -24,11 +24,12 @@ type Redis struct {
 
 // NewRedis makes a limiter on a client from OpenRedis. Closing the client stays with whoever opened it.
 func NewRedis(client redis.UniversalClient) *Redis {
-	return &Redis{limiter: redis_rate.NewLimiter(client)}
+	return &Redis{limiter: redis_rate.NewLimiter(&pipeline{UniversalClient: client})}
 }
 
-// Allow decides in Redis, in one round trip per bucket. An outage of Redis is an error; a token may or may not have been
-// taken then. The time-outs of OpenRedis and the context bound how long that takes.
+// Allow decides in Redis, in one round trip per bucket, which all who ask at the same time share. An outage of Redis is an
+// error; a token may or may not have been taken then. It is an error, too, when some four thousand wait already: Redis
+// cannot keep up, and no token was taken. The time-outs of OpenRedis and the context bound how long that takes.
 func (r *Redis) Allow(ctx context.Context, buckets ...Bucket) (Decision, error) {
 	if err := check(ctx, buckets); err != nil {
 		return Decision{}, err
@@ -70,8 +71,8 @@ func OpenRedis(address string) (redis.UniversalClient, error) {
 
 	cluster := &redis.ClusterOptions{
 		Username: first.Username, Password: first.Password,
-		// One redirect, because slots move between nodes. The cluster client uses it for a second try after a time-out as
-		// well, and has no switch for that: the script may then take a second token.
+		// One redirect, because slots move between nodes. The cluster client would use it for a second try after a
+		// time-out as well, and has no switch for that; what the limiter sends says of itself that it is sent once.
 		MaxRedirects: 1,
 		MaxRetries:   -1, DialerRetries: 1,
 		DialTimeout: dial, ReadTimeout: wait, WriteTimeout: wait,

@@ -20,7 +20,9 @@ import (
 
 	"farthing/ent"
 	"farthing/ent/idempotencykey"
+	"farthing/internal/db"
 	"farthing/internal/fault"
+	"farthing/internal/id"
 )
 
 // MaxKey is the length of the longest key, in characters.
@@ -95,27 +97,20 @@ func Find(ctx context.Context, client *ent.Client, keys ...Key) (map[Key]Claim, 
 	if len(keys) == 0 {
 		return found, nil
 	}
-	// A superset by three lists is one index range a shopper; what was not asked for is left out below.
-	wanted := make(map[Key]bool, len(keys))
 	var shoppers []uuid.UUID
 	var operations, texts []string
 	for _, key := range keys {
-		if !wanted[key] {
-			wanted[key] = true
-			shoppers, operations, texts = append(shoppers, key.ShopperID), append(operations, key.Operation), append(texts, key.Text)
-		}
+		shoppers, operations, texts = append(shoppers, key.ShopperID), append(operations, key.Operation), append(texts, key.Text)
 	}
-	rows, err := client.IdempotencyKey.Query().Where(
-		idempotencykey.ShopperIDIn(shoppers...), idempotencykey.OperationIn(operations...), idempotencykey.KeyIn(texts...),
-	).All(ctx)
+	rows, err := client.IdempotencyKey.Query().Where(db.RowIn(
+		db.Each(idempotencykey.FieldShopperID, shoppers), db.Each(idempotencykey.FieldOperation, operations),
+		db.Each(idempotencykey.FieldKey, texts),
+	)).All(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("find idempotency keys: %w", err)
 	}
 	for _, row := range rows {
 		key := Key{ShopperID: row.ShopperID, Operation: row.Operation, Text: row.Key}
-		if !wanted[key] {
-			continue
-		}
 		claim := Claim{Key: key, ResultID: row.ResultID}
 		copy(claim.Fingerprint[:], row.Fingerprint)
 		found[key] = claim
@@ -123,20 +118,24 @@ func Find(ctx context.Context, client *ent.Client, keys ...Key) (map[Key]Claim, 
 	return found, nil
 }
 
-// Write claims keys, in the transaction of what they were used for.
-func Write(ctx context.Context, tx *ent.Tx, at time.Time, claims ...Claim) error {
-	rows := make([]*ent.IdempotencyKeyCreate, len(claims))
+// Part claims keys: what is to be written in the transaction of what they were used for.
+func Part(at time.Time, claims ...Claim) db.Part {
+	rows := make([]*ent.IdempotencyKey, len(claims))
 	for i, claim := range claims {
-		rows[i] = tx.IdempotencyKey.Create().
-			SetShopperID(claim.ShopperID).
-			SetOperation(claim.Operation).
-			SetKey(claim.Text).
-			SetFingerprint(claim.Fingerprint[:]).
-			SetResultID(claim.ResultID).
-			SetCreatedAt(at)
+		rows[i] = &ent.IdempotencyKey{
+			ID: id.New(), ShopperID: claim.ShopperID, Operation: claim.Operation, Key: claim.Text,
+			Fingerprint: claim.Fingerprint[:], ResultID: claim.ResultID, CreatedAt: at,
+		}
 	}
-	if err := tx.IdempotencyKey.CreateBulk(rows...).Exec(ctx); err != nil {
-		return fmt.Errorf("claim idempotency keys: %w", err)
-	}
-	return nil
+	return keyRows.Of(rows...)
 }
+
+var keyRows = db.NewRows(idempotencykey.Table,
+	db.UUID(idempotencykey.FieldID, func(k *ent.IdempotencyKey) uuid.UUID { return k.ID }),
+	db.UUID(idempotencykey.FieldShopperID, func(k *ent.IdempotencyKey) uuid.UUID { return k.ShopperID }),
+	db.Text(idempotencykey.FieldOperation, func(k *ent.IdempotencyKey) string { return k.Operation }),
+	db.Text(idempotencykey.FieldKey, func(k *ent.IdempotencyKey) string { return k.Key }),
+	db.Bytes(idempotencykey.FieldFingerprint, func(k *ent.IdempotencyKey) []byte { return k.Fingerprint }),
+	db.UUID(idempotencykey.FieldResultID, func(k *ent.IdempotencyKey) uuid.UUID { return k.ResultID }),
+	db.Time(idempotencykey.FieldCreatedAt, func(k *ent.IdempotencyKey) time.Time { return k.CreatedAt }),
+)

@@ -206,7 +206,7 @@ func TestRolledBackClaimLeavesTheKeyFree(t *testing.T) {
 		}
 		refused := errors.New("refused")
 		err := d.Tx(ctx, func(ctx context.Context, tx *ent.Tx) error {
-			if err := idempotency.Write(ctx, tx, noon, claim); err != nil {
+			if err := db.Write(ctx, tx, idempotency.Part(noon, claim)); err != nil {
 				return err
 			}
 			return refused
@@ -229,7 +229,9 @@ func TestReused(t *testing.T) {
 }
 
 func write(ctx context.Context, d *db.DB, claims ...idempotency.Claim) error {
-	return d.Tx(ctx, func(ctx context.Context, tx *ent.Tx) error { return idempotency.Write(ctx, tx, noon, claims...) })
+	return d.Tx(ctx, func(ctx context.Context, tx *ent.Tx) error {
+		return db.Write(ctx, tx, idempotency.Part(noon, claims...))
+	})
 }
 
 func shopper(t testing.TB, d *db.DB, subject string) uuid.UUID {

@@ -124,7 +124,7 @@ func ByID(ctx context.Context, client *ent.Client, id uuid.UUID) (*ent.Shopper, 
 // UPDATE would also hold up everybody who inserts a row that refers to the shopper, whose foreign-key check takes a
 // key-share lock. On SQLite it is a plain read, since the transaction holds the only write lock already.
 func Lock(ctx context.Context, tx *ent.Tx, ids ...uuid.UUID) (map[uuid.UUID]bool, error) {
-	locked, err := tx.Shopper.Query().Where(shopper.IDIn(ids...), db.Lock).IDs(ctx)
+	locked, err := tx.Shopper.Query().Where(db.AnyOf(shopper.FieldID, ids), db.Lock).IDs(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("lock shoppers: %w", err)
 	}

@@ -44,6 +44,7 @@ type remoteKeys struct {
 
 	mu      sync.Mutex
 	keys    []verificationKey
+	sets    uint64        // How many sets have been keys so far.
 	fetched time.Time     // When the fetch that brought keys began.
 	tried   time.Time     // When the last fetch began.
 	running chan struct{} // Closed when the running fetch ends; nil when none runs.
@@ -72,7 +73,7 @@ func newRemoteKeys(ctx context.Context, address string, clock func() time.Time, 
 	if len(keys) == 0 {
 		return nil, errors.New("the key set has no key that can be used")
 	}
-	r.keys, r.fetched, r.tried = keys, now, now
+	r.keys, r.sets, r.fetched, r.tried = keys, 1, now, now
 	return r, nil
 }
 
@@ -96,11 +97,8 @@ func (r *remoteKeys) find(ctx context.Context, alg, kid string) []verificationKe
 	r.mu.Lock()
 	now := r.clock()
 	found := r.match(now, alg, kid)
-	old := now.Sub(r.fetched) >= refreshAfter
-	if (old || len(found) == 0) && r.running == nil && now.Sub(r.tried) >= refetchAfter {
-		r.tried, r.running = now, make(chan struct{})
-		// The request that noticed may go away; those that wait with it still want the keys.
-		go r.refetch(context.WithoutCancel(ctx), now)
+	if len(found) == 0 || r.old(now) {
+		r.refresh(ctx, now)
 	}
 	running := r.running
 	r.mu.Unlock()
@@ -118,9 +116,40 @@ func (r *remoteKeys) find(ctx context.Context, alg, kid string) []verificationKe
 	return r.match(now, alg, kid)
 }
 
+// number tells which key set is in force, from 1 on; 0 when what is at hand is too old to be believed. As find does, it
+// has an old set fetched anew beside the requests.
+func (r *remoteKeys) number(ctx context.Context) uint64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now := r.clock()
+	if r.old(now) {
+		r.refresh(ctx, now)
+	}
+	if r.stale(now) {
+		return 0
+	}
+	return r.sets
+}
+
+// old says that it is time for a fetch. The caller holds the lock.
+func (r *remoteKeys) old(now time.Time) bool { return now.Sub(r.fetched) >= refreshAfter }
+
+// stale says that the keys at hand are too old to be believed. The caller holds the lock.
+func (r *remoteKeys) stale(now time.Time) bool { return now.Sub(r.fetched) > maxStale }
+
+// refresh begins a fetch, unless one is running or the last one was just now. The caller holds the lock.
+func (r *remoteKeys) refresh(ctx context.Context, now time.Time) {
+	if r.running != nil || now.Sub(r.tried) < refetchAfter {
+		return
+	}
+	r.tried, r.running = now, make(chan struct{})
+	// The request that noticed may go away; those that wait with it still want the keys.
+	go r.refetch(context.WithoutCancel(ctx), now)
+}
+
 // match looks in the keys at hand, unless they are too old to be believed. The caller holds the lock.
 func (r *remoteKeys) match(now time.Time, alg, kid string) []verificationKey {
-	if now.Sub(r.fetched) > maxStale {
+	if r.stale(now) {
 		return nil
 	}
 	var found []verificationKey
@@ -143,6 +172,7 @@ func (r *remoteKeys) refetch(ctx context.Context, now time.Time) {
 	} else {
 		// An empty set is one, too: an issuer that withdraws all of its keys means it.
 		r.keys, r.fetched = keys, now
+		r.sets++
 	}
 	close(r.running)
 	r.running = nil

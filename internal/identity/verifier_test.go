@@ -447,14 +447,19 @@ func BenchmarkVerify(b *testing.B) {
 		key  crypto.Signer
 	}{{"EdDSA", edKey}, {"RS256", rsaKey}, {"ES256", ecKey}} {
 		token := mint(b, bm.key, nil)
-		b.Run(bm.name, func(b *testing.B) {
-			b.ReportAllocs()
-			for b.Loop() {
-				if _, err := v.Verify(b.Context(), token); err != nil {
-					b.Fatal(err)
+		for _, forget := range []bool{true, false} {
+			b.Run(map[bool]string{true: bm.name + "/first", false: bm.name + "/again"}[forget], func(b *testing.B) {
+				b.ReportAllocs()
+				for b.Loop() {
+					if forget {
+						v.Forget()
+					}
+					if _, err := v.Verify(b.Context(), token); err != nil {
+						b.Fatal(err)
+					}
 				}
-			}
-		})
+			})
+		}
 	}
 }
 

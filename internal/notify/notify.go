@@ -3,7 +3,6 @@
 package notify
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -11,6 +10,9 @@ import (
 	"github.com/google/uuid"
 
 	"farthing/ent"
+	"farthing/ent/outboxevent"
+	"farthing/internal/db"
+	"farthing/internal/id"
 )
 
 // The topics there are.
@@ -30,22 +32,23 @@ type Event struct {
 	Payload any
 }
 
-// Record writes events into the outbox.
-func Record(ctx context.Context, tx *ent.Tx, at time.Time, events ...Event) error {
-	rows := make([]*ent.OutboxEventCreate, len(events))
+// Part is events, to be written in the transaction in which they happened.
+func Part(at time.Time, events ...Event) (db.Part, error) {
+	rows := make([]*ent.OutboxEvent, len(events))
 	for i, event := range events {
 		payload, err := json.Marshal(event.Payload)
 		if err != nil {
-			return fmt.Errorf("write %s event: %w", event.Topic, err)
+			return nil, fmt.Errorf("write %s event: %w", event.Topic, err)
 		}
-		rows[i] = tx.OutboxEvent.Create().
-			SetTopic(event.Topic).
-			SetShopperID(event.ShopperID).
-			SetPayload(payload).
-			SetCreatedAt(at)
+		rows[i] = &ent.OutboxEvent{ID: id.New(), Topic: event.Topic, ShopperID: &event.ShopperID, Payload: payload, CreatedAt: at}
 	}
-	if err := tx.OutboxEvent.CreateBulk(rows...).Exec(ctx); err != nil {
-		return fmt.Errorf("write events: %w", err)
-	}
-	return nil
+	return eventRows.Of(rows...), nil
 }
+
+var eventRows = db.NewRows(outboxevent.Table,
+	db.UUID(outboxevent.FieldID, func(e *ent.OutboxEvent) uuid.UUID { return e.ID }),
+	db.Text(outboxevent.FieldTopic, func(e *ent.OutboxEvent) string { return e.Topic }),
+	db.NullUUID(outboxevent.FieldShopperID, func(e *ent.OutboxEvent) *uuid.UUID { return e.ShopperID }),
+	db.JSON(outboxevent.FieldPayload, func(e *ent.OutboxEvent) json.RawMessage { return e.Payload }),
+	db.Time(outboxevent.FieldCreatedAt, func(e *ent.OutboxEvent) time.Time { return e.CreatedAt }),
+)

@@ -63,7 +63,7 @@ func TestNothingIsToldOfWhatDidNotHappen(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
 		refused := errors.New("refused")
 		err := d.Tx(t.Context(), func(ctx context.Context, tx *ent.Tx) error {
-			return errors.Join(notify.Record(ctx, tx, noon, notify.Event{Topic: notify.PurchaseCompleted, Payload: "x"}), refused)
+			return errors.Join(recordIn(ctx, tx, notify.Event{Topic: notify.PurchaseCompleted, Payload: "x"}), refused)
 		})
 		if !errors.Is(err, refused) {
 			t.Fatal(err)
@@ -79,5 +79,13 @@ func TestNothingIsToldOfWhatDidNotHappen(t *testing.T) {
 }
 
 func record(ctx context.Context, d *db.DB, events ...notify.Event) error {
-	return d.Tx(ctx, func(ctx context.Context, tx *ent.Tx) error { return notify.Record(ctx, tx, noon, events...) })
+	return d.Tx(ctx, func(ctx context.Context, tx *ent.Tx) error { return recordIn(ctx, tx, events...) })
+}
+
+func recordIn(ctx context.Context, tx *ent.Tx, events ...notify.Event) error {
+	part, err := notify.Part(noon, events...)
+	if err != nil {
+		return err
+	}
+	return db.Write(ctx, tx, part)
 }

@@ -3,7 +3,9 @@ package offers
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -25,7 +27,7 @@ import (
 )
 
 // Board is every offer that is live or planned, drafts too, and archived bundles that are in others, as of one revision of
-// the catalogue. It does not change and may be used by many at once. Windows are judged by whoever asks, at their instant.
+// the catalogue. What it shows does not change, and it may be used by many at once. Windows are judged by whoever asks, at their instant.
 type Board struct {
 	// Revision is that of the catalogue which it shows.
 	Revision int64
@@ -38,7 +40,18 @@ type Board struct {
 
 	containing map[uuid.UUID][]*ent.Bundle
 	trialling  map[uuid.UUID][]*ent.TrialOffer
+
+	kept *keptProducts
 }
+
+// keptProducts are products as they are at a revision, those that somebody who held the catalogue has asked for.
+type keptProducts struct {
+	mu   sync.RWMutex
+	rows map[uuid.UUID]*ent.Product
+}
+
+// mostProducts is how many products a board keeps: some tens of megabytes, were they all as long as products can be.
+const mostProducts = 4_096
 
 // NewBoard puts offers on a board. Bundles have their components with them.
 func NewBoard(
@@ -51,6 +64,7 @@ func NewBoard(
 		Tiers:   make(map[uuid.UUID]*ent.TierPlan, len(tiers)),
 
 		containing: map[uuid.UUID][]*ent.Bundle{}, trialling: map[uuid.UUID][]*ent.TrialOffer{},
+		kept: &keptProducts{rows: map[uuid.UUID]*ent.Product{}},
 	}
 	for _, row := range bundles {
 		b.Bundles[row.ID] = row
@@ -68,6 +82,41 @@ func NewBoard(
 		b.Tiers[row.ProductID] = row
 	}
 	return b
+}
+
+// Products are products by id, with their prices. What the board has kept is not read again: it is of the board's revision.
+// Held says that the caller holds the catalogue at that revision, so that what it reads may be kept. Rows are shared and must
+// not be changed.
+func (b *Board) Products(ctx context.Context, client *ent.Client, ids []uuid.UUID, held bool) (map[uuid.UUID]*ent.Product, error) {
+	found := make(map[uuid.UUID]*ent.Product, len(ids))
+	var missing []uuid.UUID
+	b.kept.mu.RLock()
+	for _, id := range ids {
+		if row := b.kept.rows[id]; row != nil {
+			found[id] = row
+		} else {
+			missing = append(missing, id)
+		}
+	}
+	b.kept.mu.RUnlock()
+	if len(missing) == 0 {
+		return found, nil
+	}
+	rows, err := catalog.ByIDs(ctx, client, missing)
+	if err != nil {
+		return nil, err
+	}
+	maps.Copy(found, rows)
+	if held {
+		b.kept.mu.Lock()
+		defer b.kept.mu.Unlock()
+		for id, row := range rows {
+			if len(b.kept.rows) < mostProducts {
+				b.kept.rows[id] = row
+			}
+		}
+	}
+	return found, nil
 }
 
 // boardMargin is how long a sale that is over stays on boards. A till may have taken its instant before the end of a sale,

@@ -8,7 +8,6 @@ import (
 	"maps"
 	"slices"
 
-	"entgo.io/ent/dialect/sql"
 	"github.com/google/uuid"
 
 	"farthing/ent"
@@ -88,7 +87,7 @@ func stocks(
 			wanted[round], offers[round.Offer] = true, true
 		}
 		query := client.OfferStock.Query().Where(
-			offerstock.OfferIDIn(slices.Collect(maps.Keys(offers))...), offerstock.RoundIn(roundNumbers(chunk)...),
+			db.AnyOf(offerstock.FieldOfferID, slices.Collect(maps.Keys(offers))), db.AnyOf(offerstock.FieldRound, roundNumbers(chunk)),
 		).Where(which...).Order(offerstock.ByOfferID(), offerstock.ByRound())
 		rows, err := query.All(ctx)
 		if err != nil {
@@ -115,8 +114,8 @@ func Uses(ctx context.Context, client *ent.Client, shoppers []uuid.UUID, rounds 
 			offers[round.Offer] = true
 		}
 		rows, err := client.OfferUse.Query().Where(
-			offeruse.ShopperIDIn(shoppers...), offeruse.OfferIDIn(slices.Collect(maps.Keys(offers))...),
-			offeruse.RoundIn(roundNumbers(chunk)...),
+			db.AnyOf(offeruse.FieldShopperID, shoppers), db.AnyOf(offeruse.FieldOfferID, slices.Collect(maps.Keys(offers))),
+			db.AnyOf(offeruse.FieldRound, roundNumbers(chunk)),
 		).All(ctx)
 		if err != nil {
 			return nil, fmt.Errorf("read what shoppers have taken of offers: %w", err)
@@ -170,44 +169,32 @@ func (t *Take) Add(use Use, units int64, most *int64) {
 // Write counts what is taken. Windows with a limit must be locked (LockStocks) and their limits observed; constraints
 // stand behind both. The rows that all shoppers share come last and in order, so that they are held as shortly as can be.
 func (t Take) Write(ctx context.Context, tx *ent.Tx) error {
-	var uses []*ent.OfferUseCreate
+	var uses []*ent.OfferUse
 	for use, units := range t.Own {
-		if units <= 0 {
-			continue
+		if units > 0 {
+			uses = append(uses, &ent.OfferUse{
+				ID: id.New(), ShopperID: use.Shopper, OfferID: use.Round.Offer, Round: use.Round.Round, Taken: units, Most: t.Caps[use.Round],
+			})
 		}
-		uses = append(uses, tx.OfferUse.Create().
-			SetID(id.New()).SetShopperID(use.Shopper).SetOfferID(use.Round.Offer).SetRound(use.Round.Round).
-			SetTaken(units).SetNillableMost(t.Caps[use.Round]))
 	}
-	for chunk := range slices.Chunk(uses, countRows) {
-		err := tx.OfferUse.CreateBulk(chunk...).
-			OnConflict(
-				sql.ConflictColumns(offeruse.FieldShopperID, offeruse.FieldOfferID, offeruse.FieldRound),
-				sql.ResolveWith(func(u *sql.UpdateSet) {
-					u.Set(offeruse.FieldTaken, sql.Expr(offeruse.Table+"."+offeruse.FieldTaken+" + excluded."+offeruse.FieldTaken))
-					u.SetExcluded(offeruse.FieldMost)
-				}),
-			).Exec(ctx)
-		if err != nil {
-			return fmt.Errorf("count what shoppers take of offers: %w", err)
-		}
+	if err := db.Write(ctx, tx, useRows.Of(uses...)); err != nil {
+		return err
 	}
 	if err := t.giveBackUses(ctx, tx); err != nil {
 		return err
 	}
 	// Rows that are not locked yet are from here on. Taking and giving back are therefore one walk in one order: what is
 	// taken together, up to the next window of which something is given back, is one statement.
-	var rows []*ent.OfferStockCreate
+	var rows []*ent.OfferStock
 	flush := func() error {
 		taken := rows
 		rows = nil
-		return takeStocks(ctx, tx, taken)
+		return db.Write(ctx, tx, stockRows.Of(taken...))
 	}
 	for _, round := range sortedRounds(t.All) {
 		switch units := t.All[round]; {
 		case units > 0:
-			rows = append(rows, tx.OfferStock.Create().
-				SetID(id.New()).SetOfferID(round.Offer).SetRound(round.Round).SetTaken(units))
+			rows = append(rows, &ent.OfferStock{ID: id.New(), OfferID: round.Offer, Round: round.Round, Taken: units})
 		case units < 0:
 			if err := flush(); err != nil {
 				return err
@@ -220,21 +207,24 @@ func (t Take) Write(ctx context.Context, tx *ent.Tx) error {
 	return flush()
 }
 
-func takeStocks(ctx context.Context, tx *ent.Tx, rows []*ent.OfferStockCreate) error {
-	for chunk := range slices.Chunk(rows, countRows) {
-		err := tx.OfferStock.CreateBulk(chunk...).
-			OnConflict(
-				sql.ConflictColumns(offerstock.FieldOfferID, offerstock.FieldRound),
-				sql.ResolveWith(func(u *sql.UpdateSet) {
-					u.Set(offerstock.FieldTaken, sql.Expr(offerstock.Table+"."+offerstock.FieldTaken+" + excluded."+offerstock.FieldTaken))
-				}),
-			).Exec(ctx)
-		if err != nil {
-			return fmt.Errorf("count what is taken of offers: %w", err)
-		}
-	}
-	return nil
-}
+// What is taken is added to what was taken before.
+var (
+	useRows = db.NewRows(offeruse.Table,
+		db.UUID(offeruse.FieldID, func(u *ent.OfferUse) uuid.UUID { return u.ID }),
+		db.UUID(offeruse.FieldShopperID, func(u *ent.OfferUse) uuid.UUID { return u.ShopperID }),
+		db.UUID(offeruse.FieldOfferID, func(u *ent.OfferUse) uuid.UUID { return u.OfferID }),
+		db.Int(offeruse.FieldRound, func(u *ent.OfferUse) int64 { return u.Round }),
+		db.Int(offeruse.FieldTaken, func(u *ent.OfferUse) int64 { return u.Taken }),
+		db.NullInt(offeruse.FieldMost, func(u *ent.OfferUse) *int64 { return u.Most }),
+	).OnConflict(`ON CONFLICT (shopper_id, offer_id, round) DO UPDATE SET taken = offer_uses.taken + excluded.taken, most = excluded.most`)
+
+	stockRows = db.NewRows(offerstock.Table,
+		db.UUID(offerstock.FieldID, func(s *ent.OfferStock) uuid.UUID { return s.ID }),
+		db.UUID(offerstock.FieldOfferID, func(s *ent.OfferStock) uuid.UUID { return s.OfferID }),
+		db.Int(offerstock.FieldRound, func(s *ent.OfferStock) int64 { return s.Round }),
+		db.Int(offerstock.FieldTaken, func(s *ent.OfferStock) int64 { return s.Taken }),
+	).OnConflict(`ON CONFLICT (offer_id, round) DO UPDATE SET taken = offer_stocks.taken + excluded.taken`)
+)
 
 // giveBackUses counts what shoppers give back. The rows are there, because the units were taken; an upsert would not do,
 // since a row to insert must not be below 0.

@@ -85,10 +85,13 @@ func Claims() []proof.Claim {
 				WHERE p.id IS NULL OR p.shopper_id <> a.shopper_id OR p.created_at <> a.awarded_at OR r.id IS NULL OR r.kind <> a.kind OR v.id IS NULL`,
 		},
 		{
+			// Later by the order of the entries: instants may be of two servers, whose clocks differ.
 			Name: "a badge or quest was taken back by a later refund of the same shopper",
 			Contradictions: `
 				SELECT a.id AS achievement, a.revoked_by AS refund FROM achievements a LEFT JOIN refunds r ON r.id = a.revoked_by
-				WHERE a.revoked_by IS NOT NULL AND (r.id IS NULL OR r.shopper_id <> a.shopper_id OR r.created_at < a.awarded_at)`,
+				LEFT JOIN reward_entries e ON e.purchase_id = a.purchase_id AND e.kind = 'PURCHASE'
+				LEFT JOIN reward_entries t ON t.purchase_id = r.purchase_id AND t.kind = 'REFUND'
+				WHERE a.revoked_by IS NOT NULL AND (r.id IS NULL OR r.shopper_id <> a.shopper_id OR t.seq < e.seq)`,
 		},
 		{
 			Name: "points of quests are part of those of the purchase, and badges have none",

@@ -20,6 +20,7 @@ import (
 	"farthing/ent/rewardstanding"
 	"farthing/ent/schema"
 	"farthing/ent/transfer"
+	"farthing/internal/db"
 	"farthing/internal/earning"
 	"farthing/internal/fault"
 	"farthing/internal/id"
@@ -87,7 +88,7 @@ type Seating struct {
 // OpenDesk reads what it takes. The caller holds the shoppers' locks when it will write.
 func OpenDesk(ctx context.Context, client *ent.Client, s Seating) (*Desk, error) {
 	d := &Desk{book: s.Book, rules: s.Rules, revision: s.Revision, now: s.Now, seats: make(map[uuid.UUID]*seat, len(s.Shoppers))}
-	rows, err := client.RewardStanding.Query().Where(rewardstanding.ShopperIDIn(s.Shoppers...)).All(ctx)
+	rows, err := client.RewardStanding.Query().Where(db.AnyOf(rewardstanding.FieldShopperID, s.Shoppers)).All(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("read standings: %w", err)
 	}
@@ -152,12 +153,12 @@ func (d *Desk) readStories(ctx context.Context, client *ent.Client, shoppers []u
 	if len(shoppers) == 0 {
 		return nil
 	}
-	entries, err := client.RewardEntry.Query().Where(rewardentry.ShopperIDIn(shoppers...)).
+	entries, err := client.RewardEntry.Query().Where(db.AnyOf(rewardentry.FieldShopperID, shoppers)).
 		Order(rewardentry.ByShopperID(), rewardentry.BySeq()).All(ctx)
 	if err != nil {
 		return fmt.Errorf("read reward entries: %w", err)
 	}
-	earned, err := client.Achievement.Query().Where(achievement.ShopperIDIn(shoppers...)).Order(achievement.ByID()).All(ctx)
+	earned, err := client.Achievement.Query().Where(db.AnyOf(achievement.FieldShopperID, shoppers)).Order(achievement.ByID()).All(ctx)
 	if err != nil {
 		return fmt.Errorf("read achievements: %w", err)
 	}
@@ -181,7 +182,7 @@ func (d *Desk) readLots(ctx context.Context, client *ent.Client, shoppers []uuid
 	if len(shoppers) == 0 {
 		return nil
 	}
-	entries, err := client.RewardEntry.Query().Where(rewardentry.ShopperIDIn(shoppers...), hasPoints).
+	entries, err := client.RewardEntry.Query().Where(db.AnyOf(rewardentry.FieldShopperID, shoppers), hasPoints).
 		Order(rewardentry.ByShopperID(), rewardentry.BySeq()).All(ctx)
 	if err != nil {
 		return fmt.Errorf("read lots of points: %w", err)
@@ -220,7 +221,7 @@ func (d *Desk) readScores(ctx context.Context, client *ent.Client) error {
 		number, _, _ := earning.PeriodAt(board.Terms.Leaderboard.Period, d.now)
 		periods[number] = true
 	}
-	now := leaderboardscore.PeriodIn(slices.Sorted(maps.Keys(periods))...)
+	now := db.AnyOf(leaderboardscore.FieldPeriod, slices.Sorted(maps.Keys(periods)))
 	for _, part := range []struct {
 		shoppers []uuid.UUID
 		which    []predicate.LeaderboardScore
@@ -229,7 +230,7 @@ func (d *Desk) readScores(ctx context.Context, client *ent.Client) error {
 			continue
 		}
 		rows, err := client.LeaderboardScore.Query().
-			Where(append(part.which, leaderboardscore.ShopperIDIn(part.shoppers...))...).All(ctx)
+			Where(append(part.which, db.AnyOf(leaderboardscore.FieldShopperID, part.shoppers))...).All(ctx)
 		if err != nil {
 			return fmt.Errorf("read scores: %w", err)
 		}
@@ -717,8 +718,16 @@ func scoresOf(board *earning.Rule, story []*ent.RewardEntry, earned []*ent.Achie
 	return told
 }
 
-// Apply writes what was decided, table by table, shoppers in the order of their ids. The ledger is the book's to write.
+// Apply writes what was decided. The ledger is the book's to write.
 func (d *Desk) Apply(ctx context.Context, tx *ent.Tx) error {
+	if err := d.Amend(ctx, tx); err != nil {
+		return err
+	}
+	return db.Write(ctx, tx, d.Parts()...)
+}
+
+// changed are the seats that something was decided on, in the order of their shoppers' ids.
+func (d *Desk) changed() []*seat {
 	var changed []*seat
 	for _, at := range d.seats {
 		if at.changed {
@@ -726,131 +735,58 @@ func (d *Desk) Apply(ctx context.Context, tx *ent.Tx) error {
 		}
 	}
 	slices.SortFunc(changed, func(a, b *seat) int { return bytes.Compare(a.shopper[:], b.shopper[:]) })
-	if len(changed) == 0 {
-		return nil
-	}
-	for _, write := range []func(context.Context, *ent.Tx, []*seat) error{
-		writeEntries, writeAchievements, writeStandings, writeScores,
-	} {
-		if err := write(ctx, tx, changed); err != nil {
+	return changed
+}
+
+// Amend writes what becomes of rows that were there before: few, when points were spent or a purchase was refunded. It goes
+// before Parts: what is taken back may be earned again.
+func (d *Desk) Amend(ctx context.Context, tx *ent.Tx) error {
+	for _, at := range d.changed() {
+		if err := at.amend(ctx, tx); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// entryRows is how many entries one statement writes: they have 20 columns, and SQLite takes 32,766 variables.
-const entryRows = 1_500
-
-func writeEntries(ctx context.Context, tx *ent.Tx, seats []*seat) error {
-	var rows []*ent.RewardEntryCreate
-	for _, at := range seats {
-		for _, e := range at.entries {
-			lot := at.touched[e.ID]
-			delete(at.touched, e.ID)
-			refund, ok := at.refunded[e.ID]
-			delete(at.refunded, e.ID)
-			row := tx.RewardEntry.Create().
-				SetID(e.ID).SetShopperID(e.ShopperID).SetSeq(e.Seq).SetKind(e.Kind).
-				SetNillablePurchaseID(e.PurchaseID).SetNillableRefundID(e.RefundID).SetNillablePerkID(e.PerkID).
-				SetRevision(e.Revision).SetTimeZone(e.TimeZone).SetFacts(e.Facts).SetResult(e.Result).
-				SetPoints(e.Points).SetSpentPoints(e.SpentPoints).SetNillableExpiresAt(e.ExpiresAt).
-				SetUsed(lot.Used).SetExpired(lot.Expired).SetRevoked(lot.Revoked).SetCreatedAt(e.CreatedAt)
-			if ok {
-				row.SetRefundedBy(refund)
-			}
-			rows = append(rows, row)
-		}
+func (at *seat) amend(ctx context.Context, tx *ent.Tx) error {
+	fresh := map[uuid.UUID]bool{}
+	for _, e := range at.entries {
+		fresh[e.ID] = true
 	}
-	for chunk := range slices.Chunk(rows, entryRows) {
-		if err := tx.RewardEntry.CreateBulk(chunk...).Exec(ctx); err != nil {
-			return fmt.Errorf("write reward entries: %w", err)
-		}
+	for _, a := range at.gained {
+		fresh[a.ID] = true
 	}
-	// What is left are entries that were there before: few, when points were spent or a purchase was refunded.
-	for _, at := range seats {
-		for _, entry := range sortedIDs(at.touched) {
-			lot := at.touched[entry]
-			err := tx.RewardEntry.UpdateOneID(entry).SetUsed(lot.Used).SetExpired(lot.Expired).SetRevoked(lot.Revoked).Exec(ctx)
-			if err != nil {
-				return fmt.Errorf("write what became of points: %w", err)
-			}
+	for _, entry := range sortedIDs(at.touched) {
+		if fresh[entry] {
+			continue
 		}
-		for _, entry := range sortedIDs(at.refunded) {
-			if err := tx.RewardEntry.UpdateOneID(entry).SetRefundedBy(at.refunded[entry]).Exec(ctx); err != nil {
-				return fmt.Errorf("mark the entry of a refunded purchase: %w", err)
-			}
-		}
-	}
-	return nil
-}
-
-func writeAchievements(ctx context.Context, tx *ent.Tx, seats []*seat) error {
-	var rows []*ent.AchievementCreate
-	for _, at := range seats {
-		for _, a := range at.gained {
-			row := tx.Achievement.Create().
-				SetID(a.ID).SetShopperID(a.ShopperID).SetKind(a.Kind).SetRuleID(a.RuleID).SetVersion(a.Version).
-				SetPurchaseID(a.PurchaseID).SetPoints(a.Points).SetAwardedAt(a.AwardedAt)
-			if refund, ok := at.revoked[a.ID]; ok {
-				row.SetRevokedBy(refund)
-				delete(at.revoked, a.ID)
-			}
-			rows = append(rows, row)
-		}
-		for _, earlier := range sortedIDs(at.revoked) {
-			if err := tx.Achievement.UpdateOneID(earlier).SetRevokedBy(at.revoked[earlier]).Exec(ctx); err != nil {
-				return fmt.Errorf("take badges and quests back: %w", err)
-			}
-		}
-	}
-	for chunk := range slices.Chunk(rows, entryRows) {
-		if err := tx.Achievement.CreateBulk(chunk...).Exec(ctx); err != nil {
-			return fmt.Errorf("award badges and quests: %w", err)
-		}
-	}
-	return nil
-}
-
-func writeStandings(ctx context.Context, tx *ent.Tx, seats []*seat) error {
-	rows := make([]*ent.RewardStandingCreate, len(seats))
-	for i, at := range seats {
-		rows[i] = tx.RewardStanding.Create().
-			SetID(at.standing.ID).SetShopperID(at.shopper).SetTimeZone(at.standing.TimeZone).SetEnabled(at.standing.Enabled).
-			SetNillableDisplayName(at.standing.DisplayName).SetSeq(at.standing.Seq).SetState(at.state).
-			SetNillableExpiresAt(at.standing.ExpiresAt)
-	}
-	err := tx.RewardStanding.CreateBulk(rows...).OnConflictColumns(rewardstanding.FieldShopperID).
-		Update(func(u *ent.RewardStandingUpsert) {
-			u.UpdateTimeZone().UpdateEnabled().UpdateDisplayName().UpdateSeq().UpdateState().UpdateExpiresAt()
-		}).Exec(ctx)
-	if err != nil {
-		return fmt.Errorf("write standings: %w", err)
-	}
-	return nil
-}
-
-func writeScores(ctx context.Context, tx *ent.Tx, seats []*seat) error {
-	var rows []*ent.LeaderboardScoreCreate
-	var gone []uuid.UUID
-	for _, at := range seats {
-		for on, row := range at.scores {
-			switch {
-			case !at.moved[on]:
-			case row.Score == 0:
-				gone = append(gone, row.ID)
-			default:
-				rows = append(rows, tx.LeaderboardScore.Create().
-					SetID(row.ID).SetRuleID(row.RuleID).SetPeriod(row.Period).SetShopperID(row.ShopperID).
-					SetScore(row.Score).SetReachedAt(row.ReachedAt))
-			}
-		}
-	}
-	for chunk := range slices.Chunk(rows, entryRows) {
-		err := tx.LeaderboardScore.CreateBulk(chunk...).OnConflictColumns(leaderboardscore.FieldID).
-			Update(func(u *ent.LeaderboardScoreUpsert) { u.UpdateScore().UpdateReachedAt() }).Exec(ctx)
+		lot := at.touched[entry]
+		err := tx.RewardEntry.UpdateOneID(entry).SetUsed(lot.Used).SetExpired(lot.Expired).SetRevoked(lot.Revoked).Exec(ctx)
 		if err != nil {
-			return fmt.Errorf("write scores: %w", err)
+			return fmt.Errorf("write what became of points: %w", err)
+		}
+	}
+	for _, entry := range sortedIDs(at.refunded) {
+		if fresh[entry] {
+			continue
+		}
+		if err := tx.RewardEntry.UpdateOneID(entry).SetRefundedBy(at.refunded[entry]).Exec(ctx); err != nil {
+			return fmt.Errorf("mark the entry of a refunded purchase: %w", err)
+		}
+	}
+	for _, earlier := range sortedIDs(at.revoked) {
+		if fresh[earlier] {
+			continue
+		}
+		if err := tx.Achievement.UpdateOneID(earlier).SetRevokedBy(at.revoked[earlier]).Exec(ctx); err != nil {
+			return fmt.Errorf("take badges and quests back: %w", err)
+		}
+	}
+	var gone []uuid.UUID
+	for on, row := range at.scores {
+		if at.moved[on] && row.Score == 0 {
+			gone = append(gone, row.ID)
 		}
 	}
 	if len(gone) > 0 {
@@ -859,6 +795,42 @@ func writeScores(ctx context.Context, tx *ent.Tx, seats []*seat) error {
 		}
 	}
 	return nil
+}
+
+// Parts are what was decided, to be written, shoppers in the order of their ids.
+func (d *Desk) Parts() []db.Part {
+	var entries []*ent.RewardEntry
+	var achievements []*ent.Achievement
+	var standings []*ent.RewardStanding
+	var scores []*ent.LeaderboardScore
+	for _, at := range d.changed() {
+		for _, e := range at.entries {
+			row, lot := *e, at.touched[e.ID]
+			row.Used, row.Expired, row.Revoked = lot.Used, lot.Expired, lot.Revoked
+			if refund, ok := at.refunded[e.ID]; ok {
+				row.RefundedBy = &refund
+			}
+			entries = append(entries, &row)
+		}
+		for _, a := range at.gained {
+			row := *a
+			if refund, ok := at.revoked[a.ID]; ok {
+				row.RevokedBy = &refund
+			}
+			achievements = append(achievements, &row)
+		}
+		standing := *at.standing
+		standing.State = at.state
+		standings = append(standings, &standing)
+		for on, row := range at.scores {
+			if at.moved[on] && row.Score != 0 {
+				scores = append(scores, row)
+			}
+		}
+	}
+	return []db.Part{
+		entryRows.Of(entries...), achievementRows.Of(achievements...), standingRows.Of(standings...), scoreRows.Of(scores...),
+	}
 }
 
 func sortedIDs[V any](of map[uuid.UUID]V) []uuid.UUID {

@@ -9,6 +9,7 @@ import (
 
 	"farthing/ent"
 	"farthing/internal/actor"
+	"farthing/internal/db"
 	"farthing/internal/earning"
 	"farthing/internal/fault"
 	"farthing/internal/id"
@@ -97,22 +98,19 @@ func (s *Service) RedeemPerk(ctx context.Context, in RedeemPerk) (Redeemed, erro
 		if err != nil {
 			return err
 		}
-		if err := book.Apply(ctx, tx); err != nil {
-			return err
-		}
-		if err := desk.Apply(ctx, tx); err != nil {
-			return err
-		}
-		if err := idempotency.Write(ctx, tx, now, claim); err != nil {
-			return err
-		}
 		redeemed = Redeemed{Entry: e}
-		if !desk.Enabled(in.ShopperID) {
-			return nil
+		var events []notify.Event
+		if desk.Enabled(in.ShopperID) {
+			events = []notify.Event{{Topic: notify.PerkRedeemed, ShopperID: in.ShopperID, Payload: redeemed.told()}}
 		}
-		return notify.Record(ctx, tx, now, notify.Event{
-			Topic: notify.PerkRedeemed, ShopperID: in.ShopperID, Payload: redeemed.told(),
-		})
+		told, err := notify.Part(now, events...)
+		if err != nil {
+			return err
+		}
+		if err := desk.Amend(ctx, tx); err != nil {
+			return err
+		}
+		return db.Write(ctx, tx, slices.Concat(book.Parts(), desk.Parts(), []db.Part{idempotency.Part(now, claim), told})...)
 	})
 	if err != nil {
 		return Redeemed{}, err

@@ -1,9 +1,10 @@
 package wallet
 
 import (
-	"cmp"
+	"bytes"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 	"farthing/ent"
 	"farthing/ent/account"
 	"farthing/ent/transfer"
+	"farthing/internal/db"
 	"farthing/internal/fault"
 	"farthing/internal/id"
 	"farthing/internal/money"
@@ -97,7 +99,7 @@ type Book struct {
 // Load opens the book of some shoppers. The caller holds their locks (identity.Lock) when it will write, and gives the
 // instant that all transfers will bear.
 func Load(ctx context.Context, client *ent.Client, at time.Time, shoppers ...uuid.UUID) (*Book, error) {
-	rows, err := client.Account.Query().Where(account.ShopperIDIn(shoppers...)).All(ctx)
+	rows, err := client.Account.Query().Where(db.AnyOf(account.FieldShopperID, shoppers)).All(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("load accounts: %w", err)
 	}
@@ -252,45 +254,55 @@ func (b *Book) post(a *ent.Account, t *ent.Transfer) {
 	b.transfers = append(b.transfers, t)
 }
 
-// Apply writes what was decided: every changed account once, in the order of ids, and every transfer. The CHECK and
-// UNIQUE constraints of both tables are the guard behind the book's own arithmetic: a balance below zero, or two
+// Apply writes what was decided.
+func (b *Book) Apply(ctx context.Context, tx *ent.Tx) error { return db.Write(ctx, tx, b.Parts()...) }
+
+// Parts are what was decided, to be written: every changed account once, in the order of ids, and every transfer. The CHECK
+// and UNIQUE constraints of both tables are the guard behind the book's own arithmetic: a balance below zero, or two
 // transfers with one number, roll everything back.
-func (b *Book) Apply(ctx context.Context, tx *ent.Tx) error {
-	if len(b.transfers) == 0 {
-		return nil
-	}
-	changed := make([]*ent.Account, 0, len(b.changed))
-	for _, a := range b.changed {
-		changed = append(changed, a)
-	}
-	slices.SortFunc(changed, func(a, c *ent.Account) int { return cmp.Compare(a.ID.String(), c.ID.String()) })
-	accounts := make([]*ent.AccountCreate, len(changed))
-	for i, a := range changed {
-		accounts[i] = tx.Account.Create().
-			SetID(a.ID).SetShopperID(*a.ShopperID).SetKind(a.Kind).SetCurrency(a.Currency).
-			SetBalance(a.Balance).SetPaid(a.Paid).SetPromotional(a.Promotional).SetGift(a.Gift).SetRefund(a.Refund).
-			SetSeq(a.Seq).SetCreatedAt(a.CreatedAt)
-	}
-	// One statement opens the new accounts and sets the old ones. Setting a balance outright, rather than adding to it,
-	// is right only because the shopper's lock has been held since the book was loaded.
-	err := tx.Account.CreateBulk(accounts...).OnConflictColumns(account.FieldID).Update(func(u *ent.AccountUpsert) {
-		u.UpdateBalance().UpdatePaid().UpdatePromotional().UpdateGift().UpdateRefund().UpdateSeq()
-	}).Exec(ctx)
-	if err != nil {
-		return fmt.Errorf("write accounts: %w", err)
-	}
-	transfers := make([]*ent.TransferCreate, len(b.transfers))
-	for i, t := range b.transfers {
-		transfers[i] = tx.Transfer.Create().
-			SetID(t.ID).SetKind(t.Kind).SetCurrency(t.Currency).
-			SetAmount(t.Amount).SetPaid(t.Paid).SetPromotional(t.Promotional).SetGift(t.Gift).SetRefund(t.Refund).
-			SetDebitAccountID(t.DebitAccountID).SetNillableDebitSeq(t.DebitSeq).SetNillableDebitBalance(t.DebitBalance).
-			SetCreditAccountID(t.CreditAccountID).SetNillableCreditSeq(t.CreditSeq).SetNillableCreditBalance(t.CreditBalance).
-			SetNillablePurchaseID(t.PurchaseID).SetNillableRefundID(t.RefundID).SetNillableCorrectsID(t.CorrectsID).
-			SetReference(t.Reference).SetReason(t.Reason).SetActor(t.Actor).SetCreatedAt(t.CreatedAt)
-	}
-	if err := tx.Transfer.CreateBulk(transfers...).Exec(ctx); err != nil {
-		return fmt.Errorf("write transfers: %w", err)
-	}
-	return nil
+//
+// New accounts are opened and old ones set. Setting a balance outright, rather than adding to it, is right only because the
+// shopper's lock has been held since the book was loaded.
+func (b *Book) Parts() []db.Part {
+	changed := slices.SortedFunc(maps.Values(b.changed), func(a, c *ent.Account) int { return bytes.Compare(a.ID[:], c.ID[:]) })
+	return []db.Part{accountRows.Of(changed...), transferRows.Of(b.transfers...)}
 }
+
+var accountRows = db.NewRows(account.Table,
+	db.UUID(account.FieldID, func(a *ent.Account) uuid.UUID { return a.ID }),
+	db.NullUUID(account.FieldShopperID, func(a *ent.Account) *uuid.UUID { return a.ShopperID }),
+	db.Text(account.FieldKind, func(a *ent.Account) account.Kind { return a.Kind }),
+	db.Text(account.FieldCurrency, func(a *ent.Account) money.Code { return a.Currency }),
+	db.Int(account.FieldBalance, func(a *ent.Account) money.Amount { return a.Balance }),
+	db.Int(account.FieldPaid, func(a *ent.Account) money.Amount { return a.Paid }),
+	db.Int(account.FieldPromotional, func(a *ent.Account) money.Amount { return a.Promotional }),
+	db.Int(account.FieldGift, func(a *ent.Account) money.Amount { return a.Gift }),
+	db.Int(account.FieldRefund, func(a *ent.Account) money.Amount { return a.Refund }),
+	db.Int(account.FieldSeq, func(a *ent.Account) int64 { return a.Seq }),
+	db.Time(account.FieldCreatedAt, func(a *ent.Account) time.Time { return a.CreatedAt }),
+).OnConflict(db.Anew(account.FieldID,
+	account.FieldBalance, account.FieldPaid, account.FieldPromotional, account.FieldGift, account.FieldRefund, account.FieldSeq))
+
+var transferRows = db.NewRows(transfer.Table,
+	db.UUID(transfer.FieldID, func(t *ent.Transfer) uuid.UUID { return t.ID }),
+	db.Text(transfer.FieldKind, func(t *ent.Transfer) transfer.Kind { return t.Kind }),
+	db.Text(transfer.FieldCurrency, func(t *ent.Transfer) money.Code { return t.Currency }),
+	db.Int(transfer.FieldAmount, func(t *ent.Transfer) money.Amount { return t.Amount }),
+	db.Int(transfer.FieldPaid, func(t *ent.Transfer) money.Amount { return t.Paid }),
+	db.Int(transfer.FieldPromotional, func(t *ent.Transfer) money.Amount { return t.Promotional }),
+	db.Int(transfer.FieldGift, func(t *ent.Transfer) money.Amount { return t.Gift }),
+	db.Int(transfer.FieldRefund, func(t *ent.Transfer) money.Amount { return t.Refund }),
+	db.UUID(transfer.FieldDebitAccountID, func(t *ent.Transfer) uuid.UUID { return t.DebitAccountID }),
+	db.NullInt(transfer.FieldDebitSeq, func(t *ent.Transfer) *int64 { return t.DebitSeq }),
+	db.NullInt(transfer.FieldDebitBalance, func(t *ent.Transfer) *money.Amount { return t.DebitBalance }),
+	db.UUID(transfer.FieldCreditAccountID, func(t *ent.Transfer) uuid.UUID { return t.CreditAccountID }),
+	db.NullInt(transfer.FieldCreditSeq, func(t *ent.Transfer) *int64 { return t.CreditSeq }),
+	db.NullInt(transfer.FieldCreditBalance, func(t *ent.Transfer) *money.Amount { return t.CreditBalance }),
+	db.NullUUID(transfer.FieldPurchaseID, func(t *ent.Transfer) *uuid.UUID { return t.PurchaseID }),
+	db.NullUUID(transfer.FieldRefundID, func(t *ent.Transfer) *uuid.UUID { return t.RefundID }),
+	db.NullUUID(transfer.FieldCorrectsID, func(t *ent.Transfer) *uuid.UUID { return t.CorrectsID }),
+	db.Text(transfer.FieldReference, func(t *ent.Transfer) string { return t.Reference }),
+	db.Text(transfer.FieldReason, func(t *ent.Transfer) string { return t.Reason }),
+	db.Text(transfer.FieldActor, func(t *ent.Transfer) string { return t.Actor }),
+	db.Time(transfer.FieldCreatedAt, func(t *ent.Transfer) time.Time { return t.CreatedAt }),
+)

@@ -249,7 +249,7 @@ func (m *model) book(ctx context.Context) {
 			return err
 		}
 		if len(claims) > 0 {
-			if err := idempotency.Write(ctx, tx, noon, claims...); err != nil {
+			if err := db.Write(ctx, tx, idempotency.Part(noon, claims...)); err != nil {
 				return err
 			}
 		}

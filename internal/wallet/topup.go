@@ -14,6 +14,7 @@ import (
 	"farthing/ent/transfer"
 	"farthing/internal/actor"
 	"farthing/internal/audit"
+	"farthing/internal/db"
 	"farthing/internal/fault"
 	"farthing/internal/id"
 	"farthing/internal/idempotency"
@@ -273,21 +274,17 @@ func (s *Service) move(ctx context.Context, malformed, faults fault.List, m move
 		if err := m.post(ctx, tx.Client(), book, entry); err != nil {
 			return err
 		}
-		if err := book.Apply(ctx, tx); err != nil {
-			return err
-		}
-		if err := idempotency.Write(ctx, tx, at, claim); err != nil {
-			return err
-		}
 		receipt = Receipt{Wallet: book.Wallet(m.key.ShopperID, m.currency), TransferID: claim.ResultID}
 		if m.audited != "" {
 			if err := audit.Record(ctx, tx, at, m.audited, receipt.Wallet.ID, before, s.audited(receipt.Wallet, m.reason)); err != nil {
 				return err
 			}
 		}
-		return notify.Record(ctx, tx, at, notify.Event{
-			Topic: m.topic, ShopperID: m.key.ShopperID, Payload: s.told(receipt),
-		})
+		told, err := notify.Part(at, notify.Event{Topic: m.topic, ShopperID: m.key.ShopperID, Payload: s.told(receipt)})
+		if err != nil {
+			return err
+		}
+		return db.Write(ctx, tx, append(book.Parts(), idempotency.Part(at, claim), told)...)
 	})
 	if err != nil {
 		return Receipt{}, err

@@ -137,7 +137,7 @@ func withFewConnections(target string) string {
 		return target
 	}
 	query := u.Query()
-	query.Set("pool_max_conns", "10")
+	query.Set("pool_max_conns", "15") // of which five are for transactions of everybody
 	u.RawQuery = query.Encode()
 	return u.String()
 }

@@ -123,6 +123,67 @@ func TestProxyShowsTheDoubleWrite(t *testing.T) {
 	}
 }
 
+// TestProxyCutsWhereSomethingWasWritten passes over the COMMIT of a transaction that has only read, and calls back before the
+// client knows, when the statement has been executed or not.
+func TestProxyCutsWhereSomethingWasWritten(t *testing.T) {
+	t.Parallel()
+	direct := dbtest.Postgres(t)
+	proxy := dbtest.NewProxy(t, dbtest.URL(t, direct))
+	through, err := sql.Open("postgres", proxy.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer through.Close()
+	observer, err := sql.Open("postgres", dbtest.URL(t, direct))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer observer.Close()
+	if _, err := observer.Exec("CREATE TABLE t (x text)"); err != nil {
+		t.Fatal(err)
+	}
+	commit := func(statement string) error {
+		t.Helper()
+		tx, err := through.Begin()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := tx.Exec(statement, "x"); err != nil {
+			t.Fatal(err)
+		}
+		return tx.Commit()
+	}
+	for _, executed := range []bool{false, true} {
+		if _, err := observer.Exec("TRUNCATE t"); err != nil {
+			t.Fatal(err)
+		}
+		stored := make(chan int, 1)
+		proxy.Cut(dbtest.Cut{Statement: dbtest.Commit, Written: true, Executed: executed, Then: func() {
+			var rows int
+			if err := observer.QueryRow("SELECT count(*) FROM t").Scan(&rows); err != nil {
+				t.Error(err)
+			}
+			stored <- rows
+		}})
+		if err := commit("SELECT $1::text"); err != nil || len(stored) > 0 {
+			t.Errorf("executed %t: a transaction that reads is cut: %v", executed, err)
+		}
+		if err := commit("INSERT INTO t VALUES ($1)"); err == nil {
+			t.Errorf("executed %t: a transaction that writes is not cut", executed)
+		}
+		want := 0
+		if executed {
+			want = 1
+		}
+		if got := <-stored; got != want {
+			t.Errorf("executed %t: %d rows at the cut, want %d", executed, got, want)
+		}
+		if err := commit("INSERT INTO t VALUES ($1)"); err != nil {
+			t.Errorf("executed %t: cut once more: %v", executed, err)
+		}
+	}
+}
+
 func TestStatementKinds(t *testing.T) {
 	t.Parallel()
 	for statement, want := range map[string]struct{ write, commit bool }{

@@ -37,6 +37,10 @@ type Cut struct {
 	// Executed lets the server execute the statement and cuts before the client sees the answer. Otherwise the
 	// server never gets the statement.
 	Executed bool
+	// Written leaves out the statements of transactions that have sent no Write so far.
+	Written bool
+	// Then, if not nil, is called at the cut: after the execution, if there is one, and before the client notices anything.
+	Then func()
 }
 
 // Commit says whether a statement is COMMIT.
@@ -58,6 +62,9 @@ func Write(sql string) bool {
 	return false
 }
 
+// ends says whether a statement ends a transaction.
+func ends(sql string) bool { return Commit(sql) || firstWord(sql) == "ROLLBACK" }
+
 func firstWord(sql string) string {
 	word, _, _ := strings.Cut(strings.TrimLeft(sql, " \t\r\n("), " ")
 	return strings.ToUpper(strings.TrimRight(strings.TrimSpace(word), ";"))
@@ -66,9 +73,19 @@ func firstWord(sql string) string {
 // NewProxy starts a proxy to the server of a database URL. It ends with the test.
 func NewProxy(t testing.TB, databaseURL string) *Proxy {
 	t.Helper()
+	p, err := StartProxy(databaseURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.Close)
+	return p
+}
+
+// StartProxy is NewProxy without a test. The proxy goes on until it is closed.
+func StartProxy(databaseURL string) (*Proxy, error) {
 	u, err := url.Parse(databaseURL)
 	if err != nil || u.Query().Get("sslmode") != "disable" {
-		t.Fatal("the proxy needs a PostgreSQL URL with sslmode=disable")
+		return nil, errors.New("the proxy needs a PostgreSQL URL with sslmode=disable")
 	}
 	port := u.Port()
 	if port == "" {
@@ -76,23 +93,25 @@ func NewProxy(t testing.TB, databaseURL string) *Proxy {
 	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		t.Fatal(err)
+		return nil, fmt.Errorf("start a proxy: %w", err)
 	}
 	p := &Proxy{listener: listener, upstream: net.JoinHostPort(u.Hostname(), port), conns: map[net.Conn]bool{}}
 	u.Host = listener.Addr().String()
 	p.url = u.String()
 	p.running.Go(p.accept)
-	t.Cleanup(func() {
-		_ = listener.Close()
-		p.mu.Lock()
-		for conn := range p.conns {
-			_ = conn.Close()
-		}
-		p.conns = nil
-		p.mu.Unlock()
-		p.running.Wait()
-	})
-	return p
+	return p, nil
+}
+
+// Close cuts all connections and takes no more.
+func (p *Proxy) Close() {
+	_ = p.listener.Close()
+	p.mu.Lock()
+	for conn := range p.conns {
+		_ = conn.Close()
+	}
+	p.conns = nil
+	p.mu.Unlock()
+	p.running.Wait()
 }
 
 // URL is the database URL that leads through the proxy.
@@ -112,11 +131,11 @@ func (p *Proxy) Cuts() int {
 	return p.cuts
 }
 
-// due counts a statement and says whether the plan cuts here.
-func (p *Proxy) due(sql string) (c Cut, due bool) {
+// due counts a statement and says whether the plan cuts here. Its transaction may have written something.
+func (p *Proxy) due(sql string, written bool) (c Cut, due bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.plan == nil || !p.plan.Statement(sql) {
+	if p.plan == nil || !p.plan.Statement(sql) || p.plan.Written && !written {
 		return Cut{}, false
 	}
 	p.seen++
@@ -172,9 +191,11 @@ func (p *Proxy) serve(client net.Conn) {
 		statements: map[string]string{}, portals: map[string]string{}, answered: make(chan struct{}),
 	}
 	p.running.Go(func() {
-		_ = s.backward()
+		err := s.backward()
 		close(s.answered)
-		_ = client.Close() // ends forward, too
+		if !errors.Is(err, errCut) { // else forward waits for just that, and cuts
+			_ = client.Close() // ends forward, too
+		}
 	})
 	_ = s.forward()
 	_ = server.Close() // ends backward, too
@@ -187,6 +208,7 @@ type session struct {
 	client, server net.Conn
 	statements     map[string]string // prepared statement → its text
 	portals        map[string]string // portal → the text bound to it
+	written        bool              // the transaction under way has sent a Write
 
 	muted    atomic.Bool   // the client gets no more answers
 	answered chan struct{} // closed when the muted answer is complete, or the server is gone
@@ -200,19 +222,26 @@ func (s *session) forward() error {
 		return err
 	}
 	cutting := false
+	then := func() {}
 	for {
 		kind, message, err := readMessage(s.client)
 		if err != nil {
 			return err
 		}
 		if sql, runs := s.statement(kind, message[5:]); runs {
-			if c, due := s.proxy.due(sql); due {
-				if !c.Executed {
-					return errCut
-				}
+			c, due := s.proxy.due(sql, s.written)
+			if due && c.Then != nil {
+				then = c.Then
+			}
+			if due && !c.Executed {
+				then()
+				return errCut
+			}
+			if due {
 				cutting = true
 				s.muted.Store(true)
 			}
+			s.written = Write(sql) || s.written && !ends(sql)
 		}
 		if _, err := s.server.Write(message); err != nil {
 			return err
@@ -220,6 +249,7 @@ func (s *session) forward() error {
 		// A simple query is answered at once, an extended one after Sync, which is also when it commits.
 		if cutting && (kind == 'Q' || kind == 'S') {
 			<-s.answered
+			then()
 			return errCut
 		}
 	}
