@@ -246,11 +246,12 @@ func (c *comparison) newDatabase(ctx context.Context, what string) (address stri
 
 // shop is a running server with a database of its own.
 type shop struct {
-	c    *comparison
-	url  string
-	env  []string
-	pid  int
-	stop func()
+	c        *comparison
+	url      string
+	database string // its address; empty for SQLite
+	env      []string
+	pid      int
+	stop     func()
 }
 
 // open starts a shop, on the cluster or on SQLite.
@@ -272,7 +273,7 @@ func (c *comparison) open(ctx context.Context, onSQLite bool) (*shop, error) {
 		if address, drop, err = c.newDatabase(ctx, "shop"); err != nil {
 			return nil, err
 		}
-		s.env = append(s.env, "FARTHING_DATABASE_URL="+address)
+		s.env, s.database = append(s.env, "FARTHING_DATABASE_URL="+address), address
 		if err := s.farthing(ctx, nil, "migrate"); err != nil {
 			drop()
 			return nil, err

@@ -279,6 +279,10 @@ func ledger(ctx context.Context, c *comparison) error {
 		}
 		made += r.Done
 	}
+	// What autovacuum does in time; a cluster may be without it.
+	if _, err := c.sql(ctx, long.database, "VACUUM (ANALYZE)"); err != nil {
+		return err
+	}
 	var rates, histories figures
 	for round := range c.rounds {
 		short, err := c.open(ctx, false)
