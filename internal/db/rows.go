@@ -338,18 +338,22 @@ func AnyOf[V uuid.UUID | ~string | ~int64](column string, values []V) func(*ents
 			s.Where(entsql.In(s.C(column), list...))
 			return
 		}
-		array := append(make([]byte, 0, 2+len(values)*40), '{')
-		for i, v := range values {
-			if i > 0 {
-				array = append(array, ',')
-			}
-			array = appendElement(array, v)
-		}
-		text := string(append(array, '}'))
 		s.Where(entsql.P(func(b *entsql.Builder) {
-			b.Ident(s.C(column)).WriteString(" = ANY(").Arg(text).WriteString(")")
+			b.Ident(s.C(column)).WriteString(" = ANY(").Arg(arrayOf(values)).WriteString(")")
 		}))
 	}
+}
+
+// arrayOf is an array in the text form of PostgreSQL.
+func arrayOf[V any](values []V) string {
+	array := append(make([]byte, 0, 2+len(values)*40), '{')
+	for i, v := range values {
+		if i > 0 {
+			array = append(array, ',')
+		}
+		array = appendElement(array, v)
+	}
+	return string(append(array, '}'))
 }
 
 func appendElement(array []byte, value any) []byte {
@@ -373,19 +377,13 @@ type Values struct {
 
 // Each is a column's values, one for each row that RowIn looks for.
 func Each[V uuid.UUID | string](column string, values []V) Values {
-	v := Values{column: column, kind: "text", list: make([]any, len(values))}
-	array := append(make([]byte, 0, 2+len(values)*40), '{')
+	v := Values{column: column, kind: "text", array: arrayOf(values), list: make([]any, len(values))}
 	for i, value := range values {
-		if i > 0 {
-			array = append(array, ',')
-		}
-		array = appendElement(array, value)
 		v.list[i] = value
 	}
 	if _, ok := any(*new(V)).(uuid.UUID); ok {
 		v.kind = "uuid"
 	}
-	v.array = string(append(array, '}'))
 	return v
 }
 
