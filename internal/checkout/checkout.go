@@ -14,7 +14,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -66,9 +65,8 @@ type Service struct {
 	db *db.DB
 	Config
 	till *till
-	// shelf is what the catalogue shows for a moment, and shelved the products of its last one.
-	shelf   *recent.Values[struct{}, *shelf]
-	shelved atomic.Pointer[shelfProducts]
+	// shelf is what the catalogue shows for a moment.
+	shelf *recent.Values[struct{}, *shelf]
 }
 
 // New makes the service and opens its till. Close it when done.

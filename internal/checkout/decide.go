@@ -3,6 +3,7 @@ package checkout
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -109,41 +110,59 @@ func (s *Service) load(ctx context.Context, tx *ent.Tx, batch []*request) (*stat
 		keys[i] = r.claim.Key
 	}
 	st := &state{currencies: s.Currencies}
-	var err error
-	if st.shoppers, err = identity.Lock(ctx, tx, shoppers...); err != nil {
-		return nil, err
-	}
-	if err := catalog.Hold(ctx, tx); err != nil {
-		return nil, err
-	}
-	now, client := s.now(), tx.Client()
-	board, err := s.Offers.Boards.Held(ctx, tx, now)
+	var revision int64
+	var accounts []*ent.Account
+	var standings []*ent.RewardStanding
+	err := db.Together(ctx, tx,
+		func(ctx context.Context, tx *ent.Tx) (err error) {
+			st.shoppers, err = identity.Lock(ctx, tx, shoppers...)
+			return err
+		},
+		catalog.Hold,
+		func(ctx context.Context, tx *ent.Tx) (err error) {
+			revision, err = catalog.Revision(ctx, tx.Client())
+			return err
+		},
+		func(ctx context.Context, tx *ent.Tx) (err error) {
+			st.claims, err = idempotency.Find(ctx, tx.Client(), keys...)
+			return err
+		},
+		func(ctx context.Context, tx *ent.Tx) (err error) {
+			accounts, err = wallet.Accounts(ctx, tx.Client(), shoppers...)
+			return err
+		},
+		func(ctx context.Context, tx *ent.Tx) (err error) {
+			st.ordinals, err = lastOrdinals(ctx, tx.Client(), shoppers)
+			return err
+		},
+		func(ctx context.Context, tx *ent.Tx) (err error) {
+			standings, err = rewards.Standings(ctx, tx.Client(), shoppers...)
+			return err
+		},
+	)
 	if err != nil {
 		return nil, err
 	}
-	if st.known, err = read(ctx, client, board, now, asked{shoppers, things, coupons, true}); err != nil {
+	now, client := s.now(), tx.Client()
+	st.book = wallet.NewBook(now, accounts...)
+	board, err := s.Offers.Boards.Held(ctx, tx, revision, now)
+	if err != nil {
+		return nil, err
+	}
+	if st.rules, err = s.Rewards.Rulebooks.Held(ctx, tx, revision); err != nil {
+		return nil, err
+	}
+	products, err := board.ProductsHeld(ctx, tx, board.Needed(things))
+	if err != nil {
+		return nil, err
+	}
+	if st.known, err = read(ctx, client, board, products, now, asked{shoppers, things, coupons}); err != nil {
 		return nil, err
 	}
 	if st.returns, err = readReturns(ctx, client, batch, st.trials); err != nil {
 		return nil, err
 	}
-	limits := st.limits()
-	for _, back := range st.returns {
-		back.lock(limits)
-	}
-	if st.stocks, err = offers.LockStocks(ctx, tx, limits); err != nil {
-		return nil, err
-	}
-	if st.claims, err = idempotency.Find(ctx, client, keys...); err != nil {
-		return nil, err
-	}
-	if st.book, err = wallet.Load(ctx, client, now, shoppers...); err != nil {
-		return nil, err
-	}
-	if st.ordinals, err = lastOrdinals(ctx, client, shoppers); err != nil {
-		return nil, err
-	}
-	if st.rules, err = s.Rewards.Rulebooks.Held(ctx, tx, board.Revision); err != nil {
+	if err := st.lockCounts(ctx, tx, shoppers); err != nil {
 		return nil, err
 	}
 	seating := rewards.Seating{Book: st.book, Rules: st.rules, Revision: board.Revision, Now: now, Shoppers: shoppers}
@@ -155,8 +174,34 @@ func (s *Service) load(ctx context.Context, tx *ent.Tx, batch []*request) (*stat
 			seating.Spending = append(seating.Spending, r.claim.ShopperID)
 		}
 	}
-	st.desk, err = rewards.OpenDesk(ctx, client, seating)
+	st.desk, err = rewards.Seat(ctx, client, seating, standings)
 	return st, err
+}
+
+// lockCounts reads how many units have been taken of the offers that may count, and locks those of which there are so many.
+func (st *state) lockCounts(ctx context.Context, tx *ent.Tx, shoppers []uuid.UUID) error {
+	all := st.limits()
+	own := slices.Collect(maps.Keys(all))
+	for _, back := range st.returns {
+		back.lock(all)
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	err := db.Together(ctx, tx,
+		func(ctx context.Context, tx *ent.Tx) (err error) {
+			st.uses, err = offers.Uses(ctx, tx.Client(), shoppers, own)
+			return err
+		},
+		func(ctx context.Context, tx *ent.Tx) (err error) {
+			st.stocks, err = offers.LockStocks(ctx, tx, all)
+			return err
+		},
+	)
+	if err != nil {
+		return err
+	}
+	return offers.BeginStocks(ctx, tx, all, st.stocks)
 }
 
 // decide gives a request its outcome and notes what is to be written. It does nothing but that, so a refusal leaves no
@@ -421,7 +466,7 @@ var purchaseRows = db.NewRows(purchase.Table,
 	db.Int(purchase.FieldTotal, func(p *ent.Purchase) money.Amount { return p.Total }),
 	db.Int(purchase.FieldPoints, func(p *ent.Purchase) money.Amount { return p.Points }),
 	db.Text(purchase.FieldActor, func(p *ent.Purchase) string { return p.Actor }),
-	db.Time(purchase.FieldCreatedAt, func(p *ent.Purchase) time.Time { return p.CreatedAt }),
+	db.SameTime(purchase.FieldCreatedAt, func(p *ent.Purchase) time.Time { return p.CreatedAt }),
 )
 
 var lineRows = db.NewRows(purchaseline.Table,

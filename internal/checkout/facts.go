@@ -42,12 +42,16 @@ func (s *Service) Facts(ctx context.Context, shopper uuid.UUID, things []uuid.UU
 	if shopper != uuid.Nil {
 		a.shoppers = []uuid.UUID{shopper}
 	}
-	client := s.db.Client()
-	f := &Facts{shopper: shopper, drafts: drafts, currencies: s.Currencies}
-	if f.known, err = read(ctx, client, board, s.now(), a); err != nil {
+	products, err := s.Offers.Boards.Products(ctx, board, board.Needed(things))
+	if err != nil {
 		return nil, err
 	}
-	return f, f.readStocks(ctx, client)
+	client := s.db.Client()
+	f := &Facts{shopper: shopper, drafts: drafts, currencies: s.Currencies}
+	if f.known, err = read(ctx, client, board, products, s.now(), a); err != nil {
+		return nil, err
+	}
+	return f, f.readTaken(ctx, client, f.limits(), a.shoppers)
 }
 
 // ItemPrice is what one of a thing costs a viewer.

@@ -2,6 +2,7 @@ package checkout
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"time"
 
@@ -23,6 +24,7 @@ import (
 type known struct {
 	now      time.Time
 	board    *offers.Board
+	things   []uuid.UUID // what was asked for: products, bundles and trial offers
 	products map[uuid.UUID]*ent.Product
 	coupons  map[uuid.UUID]*ent.Coupon
 	owned    map[held.Good]*ent.Entitlement
@@ -36,24 +38,21 @@ type known struct {
 // asked is what is to be priced, and for whom.
 type asked struct {
 	shoppers, things, coupons []uuid.UUID
-	held                      bool // whether the caller holds the catalogue, as of the board
 }
 
-// read reads what it takes, in a number of statements that does not depend on how much is asked for. The stocks are read
-// by whoever knows whether they must be locked.
-func read(ctx context.Context, client *ent.Client, board *offers.Board, now time.Time, a asked) (*known, error) {
-	k := &known{now: now, board: board}
-	needed := board.Needed(a.things)
+// read reads what it takes besides the products, in a number of statements that does not depend on how much is asked for. What
+// has been taken of offers is read by whoever knows whether it must be locked.
+func read(
+	ctx context.Context, client *ent.Client, board *offers.Board, products map[uuid.UUID]*ent.Product, now time.Time, a asked,
+) (*known, error) {
+	k := &known{now: now, board: board, things: a.things, products: products, uses: map[offers.Use]int64{}}
 	var err error
-	if k.products, err = board.Products(ctx, client, needed, a.held); err != nil {
-		return nil, err
-	}
 	if k.coupons, err = offers.CouponsByIDs(ctx, client, a.coupons); err != nil {
 		return nil, err
 	}
 	// What is used up is not owned, and not tried.
-	lasting := slices.DeleteFunc(needed, func(id uuid.UUID) bool {
-		p := k.products[id]
+	lasting := slices.DeleteFunc(board.Needed(a.things), func(id uuid.UUID) bool {
+		p := products[id]
 		return p != nil && p.Kind != product.KindDURABLE
 	})
 	if k.owned, err = held.Owned(ctx, client, a.shoppers, lasting); err != nil {
@@ -66,43 +65,45 @@ func read(ctx context.Context, client *ent.Client, board *offers.Board, now time
 	for _, trial := range k.trials {
 		past = append(past, trial.OfferID)
 	}
-	if k.past, err = offers.TrialOffersByIDs(ctx, client, past); err != nil {
-		return nil, err
-	}
-	rounds := make([]offers.Round, 0, len(k.coupons))
-	for round := range k.limits() {
-		rounds = append(rounds, round)
-	}
-	k.uses, err = offers.Uses(ctx, client, a.shoppers, rounds)
+	k.past, err = offers.TrialOffersByIDs(ctx, client, past)
 	return k, err
 }
 
 // limits are the windows of offers that may count for what is known, with how many units each has; nil for any number.
 func (k *known) limits() map[offers.Round]*int64 {
-	limits := map[offers.Round]*int64{}
-	for _, sale := range k.board.Sales {
-		if sale.Status != flashsale.StatusACTIVE {
-			continue
-		}
-		if window, ok := offers.WindowOf(sale, k.now); ok && window.Contains(k.now) {
-			limits[offers.Round{Offer: sale.ID, Round: window.Round}] = sale.Stock
-		}
-	}
+	limits := k.limitsOf(k.concerns)
 	for _, coupon := range k.coupons {
 		limits[offers.Round{Offer: coupon.ID}] = coupon.Stock
 	}
 	return limits
 }
 
-// readStocks reads how much is left of offers, for those who do not take any.
-func (k *known) readStocks(ctx context.Context, client *ent.Client) error {
-	limits := k.limits()
-	rounds := make([]offers.Round, 0, len(limits))
-	for round := range limits {
-		rounds = append(rounds, round)
+// limitsOf are those of some sales.
+func (k *known) limitsOf(which func(*ent.FlashSale) bool) map[offers.Round]*int64 {
+	limits := map[offers.Round]*int64{}
+	for _, sale := range k.board.Sales {
+		if sale.Status != flashsale.StatusACTIVE {
+			continue
+		}
+		if window, ok := offers.WindowOf(sale, k.now); ok && window.Contains(k.now) && which(sale) {
+			limits[offers.Round{Offer: sale.ID, Round: window.Round}] = sale.Stock
+		}
 	}
-	var err error
-	k.stocks, err = offers.Stocks(ctx, client, rounds)
+	return limits
+}
+
+// concerns says whether a sale may make something cheaper of what was asked for.
+func (k *known) concerns(sale *ent.FlashSale) bool {
+	return k.board.Concerns(sale, k.things, k.products)
+}
+
+// readTaken reads how many units have been taken of some windows, by all and by shoppers, for those who do not take any.
+func (k *known) readTaken(ctx context.Context, client *ent.Client, limits map[offers.Round]*int64, shoppers []uuid.UUID) (err error) {
+	rounds := slices.Collect(maps.Keys(limits))
+	if k.stocks, err = offers.Stocks(ctx, client, rounds); err != nil {
+		return err
+	}
+	k.uses, err = offers.Uses(ctx, client, shoppers, rounds)
 	return err
 }
 

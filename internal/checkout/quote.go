@@ -177,12 +177,16 @@ func (s *Service) view(ctx context.Context, now time.Time, shopper uuid.UUID, a 
 	if err != nil {
 		return nil, err
 	}
-	client := s.db.Client()
-	st := &state{currencies: s.Currencies}
-	if st.known, err = read(ctx, client, board, now, a); err != nil {
+	products, err := s.Offers.Boards.Products(ctx, board, board.Needed(a.things))
+	if err != nil {
 		return nil, err
 	}
-	if err := st.readStocks(ctx, client); err != nil {
+	client := s.db.Client()
+	st := &state{currencies: s.Currencies}
+	if st.known, err = read(ctx, client, board, products, now, a); err != nil {
+		return nil, err
+	}
+	if err := st.readTaken(ctx, client, st.limits(), a.shoppers); err != nil {
 		return nil, err
 	}
 	if st.rules, err = s.Rewards.Rulebooks.Current(ctx); err != nil || shopper == uuid.Nil {

@@ -13,7 +13,6 @@ import (
 	"farthing/ent/flashsale"
 	"farthing/ent/offeruse"
 	"farthing/ent/trial"
-	"farthing/internal/catalog"
 	"farthing/internal/db"
 	held "farthing/internal/entitlement"
 	"farthing/internal/money"
@@ -21,26 +20,13 @@ import (
 )
 
 // shelf is what the catalogue shows to everybody for a moment (Config.Delay): the offers and how much is left of them at
-// one instant, with the products that somebody has asked for since, and what they cost a visitor.
+// one instant, and what products cost a visitor.
 type shelf struct {
 	visitors known
-	products *shelfProducts
 
 	mu     sync.Mutex
 	prices map[shelfPrice]*ItemPrice
 }
-
-// shelfProducts are products as of one revision of the catalogue. They are handed on from shelf to shelf until it changes, or
-// there are keptProducts of them.
-type shelfProducts struct {
-	revision int64
-
-	mu   sync.Mutex
-	rows map[uuid.UUID]*ent.Product
-}
-
-// keptProducts is how many products are handed on at most.
-const keptProducts = 2_000
 
 // shelfPrice names a price on a shelf.
 type shelfPrice struct {
@@ -57,7 +43,7 @@ func (s *Service) recentFacts(ctx context.Context, shopper uuid.UUID, things []u
 	}
 	needed := on.visitors.board.Needed(things)
 	k := on.visitors
-	if k.products, err = on.products.find(ctx, client, needed); err != nil {
+	if k.products, err = s.Offers.Boards.Products(ctx, k.board, needed); err != nil {
 		return nil, err
 	}
 	f := &Facts{known: &k, shopper: shopper, currencies: s.Currencies, shelf: on}
@@ -159,59 +145,13 @@ func (s *Service) onShelf(ctx context.Context, client *ent.Client) (*shelf, erro
 	if err != nil {
 		return nil, err
 	}
-	on = &shelf{
-		visitors: known{now: s.now(), board: board}, products: s.shelved.Load(), prices: map[shelfPrice]*ItemPrice{},
-	}
-	if !on.products.goOn(board.Revision) {
-		// Rows are read after the revision. As long as that is the current one, so are they.
-		on.products = &shelfProducts{revision: board.Revision, rows: map[uuid.UUID]*ent.Product{}}
-		s.shelved.Store(on.products)
-	}
-	if err := on.visitors.readStocks(ctx, client); err != nil {
+	on = &shelf{visitors: known{now: s.now(), board: board}, prices: map[shelfPrice]*ItemPrice{}}
+	everything := on.visitors.limitsOf(func(*ent.FlashSale) bool { return true })
+	if err := on.visitors.readTaken(ctx, client, everything, nil); err != nil {
 		return nil, err
 	}
 	s.shelf.Put(struct{}{}, asked, on)
 	return on, nil
-}
-
-// goOn says whether products may be handed on.
-func (p *shelfProducts) goOn(revision int64) bool {
-	if p == nil || p.revision != revision {
-		return false
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return len(p.rows) < keptProducts
-}
-
-// find gives products that are on the shelf, and puts those there that are not. It reads without holding anybody up: two who
-// ask for the same at once read it twice.
-func (p *shelfProducts) find(ctx context.Context, client *ent.Client, needed []uuid.UUID) (map[uuid.UUID]*ent.Product, error) {
-	found := make(map[uuid.UUID]*ent.Product, len(needed))
-	var missing []uuid.UUID
-	p.mu.Lock()
-	for _, id := range needed {
-		if row := p.rows[id]; row != nil {
-			found[id] = row
-		} else {
-			missing = append(missing, id)
-		}
-	}
-	p.mu.Unlock()
-	if len(missing) == 0 {
-		return found, nil
-	}
-	read, err := catalog.ByIDs(ctx, client, missing)
-	if err != nil {
-		return nil, err
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for id, row := range read {
-		found[id] = row
-		p.rows[id] = row
-	}
-	return found, nil
 }
 
 // capped are the windows of sales of which a shopper gets only so many units. How many a shopper has had of others decides

@@ -203,7 +203,7 @@ func (w *world) load(batch []*request) *state {
 	things := ids(batch, func(r *request) []uuid.UUID { return r.basket.things() })
 	st := &state{
 		known: &known{
-			now: w.now, board: w.board, products: map[uuid.UUID]*ent.Product{}, coupons: map[uuid.UUID]*ent.Coupon{},
+			now: w.now, board: w.board, things: things, products: map[uuid.UUID]*ent.Product{}, coupons: map[uuid.UUID]*ent.Coupon{},
 			owned: map[held.Good]*ent.Entitlement{}, trials: map[held.Good]*ent.Trial{}, past: map[uuid.UUID]*ent.TrialOffer{},
 			stocks: map[offers.Round]*ent.OfferStock{}, uses: map[offers.Use]int64{},
 		},

@@ -21,6 +21,9 @@ const MigrationLock = migrationLock
 // MaxAttempts is how often a transaction that loses against others is run.
 const MaxAttempts = maxAttempts
 
+// MaxPrepared is how many statements a connection keeps prepared.
+const MaxPrepared = maxPrepared
+
 // MigrateDir is Migrate with other files.
 func MigrateDir(ctx context.Context, url string, dir migrate.Dir, log *slog.Logger) ([]string, error) {
 	source, err := parseURL(url)

@@ -22,7 +22,8 @@ type guard struct {
 
 // Keys of values in a context.
 type (
-	beganKey   struct{} // the begun dialect.Tx that ent's Client.Tx is to pick up
+	beganKey   struct{} // the *began that ent's Client.Tx is to pick up
+	joinKey    struct{} // the *began that the context belongs to
 	runningKey struct{} // the *DB whose transaction the context belongs to
 	countKey   struct{} // the *atomic.Int64 that counts reads
 	writtenKey struct{} // the *atomic.Int64 that counts rows
@@ -64,8 +65,8 @@ func (g *guard) QueryContext(ctx context.Context, query string, args ...any) (*s
 
 // Tx hands out the transaction begun by the DB and refuses to open another one.
 func (g *guard) Tx(ctx context.Context) (dialect.Tx, error) {
-	if tx, ok := ctx.Value(beganKey{}).(*sql.Tx); ok {
-		return &began{Conn: entsql.Conn{ExecQuerier: tx}}, nil
+	if b, ok := ctx.Value(beganKey{}).(*began); ok {
+		return b, nil
 	}
 	return nil, ErrWriteOutsideTransaction
 }
@@ -126,7 +127,14 @@ func explain(err error) error {
 }
 
 // began is a running transaction as ent sees it. It ends when the function given to Tx or Snapshot returns.
-type began struct{ entsql.Conn }
+type began struct {
+	entsql.Conn
+	tx *sql.Tx
+	// joins says whether its connection takes several statements at once, and turn is the read whose turn it is when some run
+	// together.
+	joins bool
+	turn  *joint
+}
 
 // Commit refuses: the transaction is committed when the function that uses it returns nil.
 func (*began) Commit() error {

@@ -35,6 +35,8 @@ type DB struct {
 	// turns has a place for each transaction that may be running, except those that are First.
 	turns  chan struct{}
 	client *ent.Client
+	// joins says whether a connection takes several statements at once.
+	joins bool
 }
 
 // Open connects to a database and checks that it answers.
@@ -77,6 +79,7 @@ func Open(ctx context.Context, url string) (*DB, error) {
 		if err != nil {
 			return nil, err
 		}
+		_, d.joins = writing.(preparing)
 		s := share(size)
 		d.writes = openPostgres(writing, s.writes)
 		d.ahead = openPostgres(connector, s.ahead)

@@ -44,7 +44,7 @@ func (p preparing) Connect(ctx context.Context) (driver.Conn, error) {
 	if !ok {
 		return nil, errors.Join(errors.New("db: the driver's connection lacks something that database/sql uses"), conn.Close())
 	}
-	return &preparingConn{wholeConn: whole, kept: map[string]keptStmt{}, reading: p.reading}, nil
+	return &preparingConn{wholeConn: whole, kept: map[string]keptStmt{}, names: map[string]string{}, reading: p.reading}, nil
 }
 
 // wholeConn is all that lib/pq's connections do for database/sql.
@@ -72,10 +72,18 @@ type preparingConn struct {
 	wholeConn
 	kept    map[string]keptStmt
 	reading bool
+	// names are those of the statements that are sent together, and made is how many there have been.
+	names map[string]string
+	made  int
 }
 
 // QueryContext runs a query, by its prepared statement where it is repeated.
 func (c *preparingConn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+	if len(args) == 1 {
+		if list, ok := args[0].Value.(statements); ok {
+			return c.queryTogether(ctx, list)
+		}
+	}
 	stmt, err := c.prepared(ctx, query, len(args))
 	if err != nil {
 		return nil, err

@@ -37,6 +37,8 @@ type Rows[T any] struct {
 // Column is a column of a table, and what a row has in it.
 type Column[T any] struct {
 	name, kind string
+	// same is set where all rows that are written together have the same instant, so that it comes once.
+	same func(row T) time.Time
 	// element appends what the row has as an element of an array of PostgreSQL, value is the same for SQLite.
 	element func(array []byte, row T) []byte
 	value   func(row T) any
@@ -75,9 +77,12 @@ func (w *Rows[T]) into() string {
 func (w *Rows[T]) statement(after int) string {
 	arrays := make([]string, len(w.columns))
 	for i, c := range w.columns {
-		arrays[i] = "$" + strconv.Itoa(after+i+1) + "::" + c.kind + "[]"
+		arrays[i] = "$" + strconv.Itoa(after+i+1) + "::" + c.kind
+		if c.same == nil {
+			arrays[i] = "unnest(" + arrays[i] + "[])"
+		}
 	}
-	return w.into() + " SELECT * FROM unnest(" + strings.Join(arrays, ", ") + ")" + w.conflict
+	return w.into() + " SELECT " + strings.Join(arrays, ", ") + w.conflict
 }
 
 // Part is rows of one table, to be written together with those of others (Write).
@@ -94,7 +99,14 @@ type part[T any] struct {
 }
 
 // Of makes these rows a part of what is to be written.
-func (w *Rows[T]) Of(rows ...T) Part { return part[T]{w, rows} }
+func (w *Rows[T]) Of(rows ...T) Part {
+	for _, c := range w.columns {
+		if c.same != nil && slices.ContainsFunc(rows, func(row T) bool { return !c.same(row).Equal(c.same(rows[0])) }) {
+			panic("db: rows of " + w.table + " that are written together differ in " + c.name)
+		}
+	}
+	return part[T]{w, rows}
+}
 
 // Write writes rows of several tables: on PostgreSQL all in one statement, one round trip for everything. Foreign keys are
 // asked when all rows are there; no part sees what another one writes. A violated constraint is an error that says which,
@@ -174,17 +186,28 @@ func (p part[T]) sqlite(ctx context.Context, tx *ent.Tx) error {
 
 // arrays are the columns of rows as arrays in the text form of PostgreSQL.
 func (w *Rows[T]) arrays(rows []T) []any {
-	arrays := make([]any, len(w.columns))
-	array := make([]byte, 0, 2+len(rows)*40)
+	all, ends := make([]byte, 0, len(w.columns)*(2+len(rows)*24)), make([]int, len(w.columns))
 	for i, c := range w.columns {
-		array = append(array[:0], '{')
-		for at, row := range rows {
-			if at > 0 {
-				array = append(array, ',')
+		if c.same == nil {
+			all = append(all, '{')
+			for at, row := range rows {
+				if at > 0 {
+					all = append(all, ',')
+				}
+				all = c.element(all, row)
 			}
-			array = c.element(array, row)
+			all = append(all, '}')
 		}
-		arrays[i] = string(append(array, '}'))
+		ends[i] = len(all)
+	}
+	arrays, begin := make([]any, len(w.columns)), 0
+	for i, c := range w.columns {
+		if c.same != nil {
+			arrays[i] = c.same(rows[0])
+		} else {
+			arrays[i] = all[begin:ends[i]:ends[i]]
+		}
+		begin = ends[i]
 	}
 	return arrays
 }
@@ -253,6 +276,14 @@ func Time[T any](name string, of func(T) time.Time) Column[T] {
 	}
 }
 
+// SameTime is a column of the instant at which something was done, which is the same for all rows that are written together. If
+// it is not, that is a mistake of the program, and panics.
+func SameTime[T any](name string, of func(T) time.Time) Column[T] {
+	c := Time(name, of)
+	c.same = of
+	return c
+}
+
 // NullTime is a column of instants that may be missing.
 func NullTime[T any](name string, of func(T) *time.Time) Column[T] {
 	return nullable(Time(name, func(row T) time.Time { return *of(row) }), func(row T) bool { return of(row) == nil })
@@ -304,13 +335,8 @@ func nullable[T any](c Column[T], missing func(T) bool) Column[T] {
 	return c
 }
 
-func appendUUID(b []byte, id uuid.UUID) []byte {
-	b = hex.AppendEncode(b, id[:4])
-	for _, part := range [][]byte{id[4:6], id[6:8], id[8:10], id[10:]} {
-		b = hex.AppendEncode(append(b, '-'), part)
-	}
-	return b
-}
+// appendUUID appends an id as PostgreSQL reads it; the hyphens are not needed.
+func appendUUID(b []byte, id uuid.UUID) []byte { return hex.AppendEncode(b, id[:]) }
 
 // appendQuoted appends text as an element of an array.
 func appendQuoted[S string | json.RawMessage](b []byte, text S) []byte {

@@ -34,19 +34,26 @@ type item struct {
 	JSON    map[string]string
 }
 
-var itemRows = db.NewRows("items",
-	db.UUID("id", func(i item) uuid.UUID { return i.ID }),
-	db.NullUUID("other", func(i item) *uuid.UUID { return i.Other }),
-	db.Int("number", func(i item) int64 { return i.Number }),
-	db.NullInt("maybe", func(i item) *int64 { return i.Maybe }),
-	db.Text("text", func(i item) string { return i.Text }),
-	db.NullText("perhaps", func(i item) *string { return i.Perhaps }),
-	db.Bool("yes", func(i item) bool { return i.Yes }),
-	db.Time("at", func(i item) time.Time { return i.At }),
-	db.NullTime("until", func(i item) *time.Time { return i.Until }),
-	db.Bytes("bytes", func(i item) []byte { return i.Bytes }),
-	db.JSON("json", func(i item) map[string]string { return i.JSON }),
+var (
+	itemRows = itemRowsWith(db.Time("at", func(i item) time.Time { return i.At }))
+	sameRows = itemRowsWith(db.SameTime("at", func(i item) time.Time { return i.At }))
 )
+
+func itemRowsWith(at db.Column[item]) *db.Rows[item] {
+	return db.NewRows("items",
+		db.UUID("id", func(i item) uuid.UUID { return i.ID }),
+		db.NullUUID("other", func(i item) *uuid.UUID { return i.Other }),
+		db.Int("number", func(i item) int64 { return i.Number }),
+		db.NullInt("maybe", func(i item) *int64 { return i.Maybe }),
+		db.Text("text", func(i item) string { return i.Text }),
+		db.NullText("perhaps", func(i item) *string { return i.Perhaps }),
+		db.Bool("yes", func(i item) bool { return i.Yes }),
+		at,
+		db.NullTime("until", func(i item) *time.Time { return i.Until }),
+		db.Bytes("bytes", func(i item) []byte { return i.Bytes }),
+		db.JSON("json", func(i item) map[string]string { return i.JSON }),
+	)
+}
 
 // someItems are items with texts that mean something to whoever does not quote them.
 func someItems(n int) []item {
@@ -175,6 +182,38 @@ func TestRows(t *testing.T) {
 		if outside == nil {
 			t.Error("rows are written with a context that is not the transaction's")
 		}
+	})
+}
+
+// TestSameTime writes rows whose instant comes once, and rows that differ in it.
+func TestSameTime(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		makeItems(t, d)
+		at := time.Date(2026, 11, 22, 12, 0, 0, 123_456_000, time.UTC)
+		items := someItems(5)
+		for i := range items {
+			items[i].At = at.In(time.FixedZone("", 3600*(i%2)))
+		}
+		if err := write(t, d, sameRows, items...); err != nil {
+			t.Fatal(err)
+		}
+		got := readItems(t.Context(), t, d)
+		if len(got) != len(items) {
+			t.Errorf("%d rows, want %d", len(got), len(items))
+		}
+		for _, i := range got {
+			if !i.At.Equal(at) {
+				t.Errorf("the instant is %v, want %v", i.At, at)
+			}
+		}
+		defer func() {
+			if recover() == nil {
+				t.Error("rows are written together that differ in their instant")
+			}
+		}()
+		items[4].At = at.Add(time.Microsecond)
+		sameRows.Of(items...)
 	})
 }
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"entgo.io/ent/dialect"
+	entsql "entgo.io/ent/dialect/sql"
 
 	"farthing/ent"
 )
@@ -171,11 +172,12 @@ func (d *DB) once(
 	// would do it as well, but only some time after the caller goes on and meets its own locks.
 	defer func() { _ = begun.Rollback() }()
 
-	tx, err := d.client.Tx(context.WithValue(own, beganKey{}, begun))
+	b := &began{Conn: entsql.Conn{ExecQuerier: begun}, tx: begun, joins: d.joins}
+	tx, err := d.client.Tx(context.WithValue(own, beganKey{}, b))
 	if err != nil {
 		return false, err
 	}
-	if err := fn(context.WithValue(ctx, runningKey{}, d), tx); err != nil {
+	if err := fn(context.WithValue(context.WithValue(ctx, runningKey{}, d), joinKey{}, b), tx); err != nil {
 		return ctx.Err() == nil, withCause(ctx, err)
 	}
 	if !leave() {

@@ -70,7 +70,7 @@ var grantedRows = db.NewRows(entitlement.Table,
 	db.Int(entitlement.FieldRemaining, func(e *ent.Entitlement) int64 { return e.Remaining }),
 	db.Bool(entitlement.FieldCounted, func(e *ent.Entitlement) bool { return e.Counted }),
 	db.NullTime(entitlement.FieldExpiresAt, func(e *ent.Entitlement) *time.Time { return e.ExpiresAt }),
-	db.Time(entitlement.FieldGrantedAt, func(e *ent.Entitlement) time.Time { return e.GrantedAt }),
+	db.SameTime(entitlement.FieldGrantedAt, func(e *ent.Entitlement) time.Time { return e.GrantedAt }),
 )
 
 // Revoke takes back what purchases handed over. Who has used some of it keeps nothing of the rest.

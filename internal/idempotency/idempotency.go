@@ -137,5 +137,5 @@ var keyRows = db.NewRows(idempotencykey.Table,
 	db.Text(idempotencykey.FieldKey, func(k *ent.IdempotencyKey) string { return k.Key }),
 	db.Bytes(idempotencykey.FieldFingerprint, func(k *ent.IdempotencyKey) []byte { return k.Fingerprint }),
 	db.UUID(idempotencykey.FieldResultID, func(k *ent.IdempotencyKey) uuid.UUID { return k.ResultID }),
-	db.Time(idempotencykey.FieldCreatedAt, func(k *ent.IdempotencyKey) time.Time { return k.CreatedAt }),
+	db.SameTime(idempotencykey.FieldCreatedAt, func(k *ent.IdempotencyKey) time.Time { return k.CreatedAt }),
 )

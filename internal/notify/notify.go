@@ -50,5 +50,5 @@ var eventRows = db.NewRows(outboxevent.Table,
 	db.Text(outboxevent.FieldTopic, func(e *ent.OutboxEvent) string { return e.Topic }),
 	db.NullUUID(outboxevent.FieldShopperID, func(e *ent.OutboxEvent) *uuid.UUID { return e.ShopperID }),
 	db.JSON(outboxevent.FieldPayload, func(e *ent.OutboxEvent) json.RawMessage { return e.Payload }),
-	db.Time(outboxevent.FieldCreatedAt, func(e *ent.OutboxEvent) time.Time { return e.CreatedAt }),
+	db.SameTime(outboxevent.FieldCreatedAt, func(e *ent.OutboxEvent) time.Time { return e.CreatedAt }),
 )

@@ -41,10 +41,10 @@ type Board struct {
 	containing map[uuid.UUID][]*ent.Bundle
 	trialling  map[uuid.UUID][]*ent.TrialOffer
 
-	kept *keptProducts
+	products *keptProducts
 }
 
-// keptProducts are products as they are at a revision, those that somebody who held the catalogue has asked for.
+// keptProducts are products as they are at a revision, of those that somebody has asked for.
 type keptProducts struct {
 	mu   sync.RWMutex
 	rows map[uuid.UUID]*ent.Product
@@ -52,6 +52,36 @@ type keptProducts struct {
 
 // mostProducts is how many products a board keeps: some tens of megabytes, were they all as long as products can be.
 const mostProducts = 4_096
+
+// find gives those that are kept, and says which are not.
+func (k *keptProducts) find(ids []uuid.UUID) (found map[uuid.UUID]*ent.Product, missing []uuid.UUID) {
+	found = make(map[uuid.UUID]*ent.Product, len(ids))
+	k.mu.RLock()
+	defer k.mu.RUnlock()
+	for _, id := range ids {
+		if row := k.rows[id]; row != nil {
+			found[id] = row
+		} else {
+			missing = append(missing, id)
+		}
+	}
+	return found, missing
+}
+
+// keep keeps products, in place of any others when there are too many.
+func (k *keptProducts) keep(rows map[uuid.UUID]*ent.Product) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for id, row := range rows {
+		for old := range k.rows {
+			if len(k.rows) < mostProducts {
+				break
+			}
+			delete(k.rows, old)
+		}
+		k.rows[id] = row
+	}
+}
 
 // NewBoard puts offers on a board. Bundles have their components with them.
 func NewBoard(
@@ -64,7 +94,7 @@ func NewBoard(
 		Tiers:   make(map[uuid.UUID]*ent.TierPlan, len(tiers)),
 
 		containing: map[uuid.UUID][]*ent.Bundle{}, trialling: map[uuid.UUID][]*ent.TrialOffer{},
-		kept: &keptProducts{rows: map[uuid.UUID]*ent.Product{}},
+		products: &keptProducts{rows: map[uuid.UUID]*ent.Product{}},
 	}
 	for _, row := range bundles {
 		b.Bundles[row.ID] = row
@@ -84,38 +114,19 @@ func NewBoard(
 	return b
 }
 
-// Products are products by id, with their prices. What the board has kept is not read again: it is of the board's revision.
-// Held says that the caller holds the catalogue at that revision, so that what it reads may be kept. Rows are shared and must
-// not be changed.
-func (b *Board) Products(ctx context.Context, client *ent.Client, ids []uuid.UUID, held bool) (map[uuid.UUID]*ent.Product, error) {
-	found := make(map[uuid.UUID]*ent.Product, len(ids))
-	var missing []uuid.UUID
-	b.kept.mu.RLock()
-	for _, id := range ids {
-		if row := b.kept.rows[id]; row != nil {
-			found[id] = row
-		} else {
-			missing = append(missing, id)
-		}
-	}
-	b.kept.mu.RUnlock()
+// ProductsHeld are products by id, with their prices, for a transaction that holds the catalogue at the board's revision. What
+// the board has kept is not read again. Rows are shared and must not be changed.
+func (b *Board) ProductsHeld(ctx context.Context, tx *ent.Tx, ids []uuid.UUID) (map[uuid.UUID]*ent.Product, error) {
+	found, missing := b.products.find(ids)
 	if len(missing) == 0 {
 		return found, nil
 	}
-	rows, err := catalog.ByIDs(ctx, client, missing)
+	rows, err := catalog.ByIDs(ctx, tx.Client(), missing)
 	if err != nil {
 		return nil, err
 	}
+	b.products.keep(rows)
 	maps.Copy(found, rows)
-	if held {
-		b.kept.mu.Lock()
-		defer b.kept.mu.Unlock()
-		for id, row := range rows {
-			if len(b.kept.rows) < mostProducts {
-				b.kept.rows[id] = row
-			}
-		}
-	}
 	return found, nil
 }
 
@@ -193,12 +204,9 @@ func (b *Boards) Current(ctx context.Context) (*Board, error) {
 	return fresh, nil
 }
 
-// Held is the board for a transaction that holds the catalogue: nobody changes it until the transaction ends.
-func (b *Boards) Held(ctx context.Context, tx *ent.Tx, now time.Time) (*Board, error) {
-	revision, err := catalog.Revision(ctx, tx.Client())
-	if err != nil {
-		return nil, err
-	}
+// Held is the board for a transaction that holds the catalogue, which is at a revision: nobody changes it until the
+// transaction ends.
+func (b *Boards) Held(ctx context.Context, tx *ent.Tx, revision int64, now time.Time) (*Board, error) {
 	if kept := b.kept.Load(); kept != nil && kept.Revision == revision {
 		return kept, nil
 	}
@@ -208,6 +216,28 @@ func (b *Boards) Held(ctx context.Context, tx *ent.Tx, now time.Time) (*Board, e
 	}
 	b.kept.Store(fresh)
 	return fresh, nil
+}
+
+// Products are products by id, with their prices, as they are at a board's revision; or later, those that are not kept when it
+// is no longer the current one. Rows are shared and must not be changed.
+func (b *Boards) Products(ctx context.Context, board *Board, ids []uuid.UUID) (map[uuid.UUID]*ent.Product, error) {
+	found, missing := board.products.find(ids)
+	if len(missing) == 0 {
+		return found, nil
+	}
+	err := b.db.Snapshot(ctx, func(ctx context.Context, tx *ent.Tx) error {
+		revision, err := catalog.Revision(ctx, tx.Client())
+		if err != nil {
+			return err
+		}
+		rows, err := catalog.ByIDs(ctx, tx.Client(), missing)
+		if err == nil && revision == board.Revision {
+			board.products.keep(rows)
+		}
+		maps.Copy(found, rows)
+		return err
+	})
+	return found, err
 }
 
 // Weight is about how many products some items come down to, as far as the kept board knows.
@@ -431,6 +461,25 @@ func covered(scope schema.Scope, shelf pricing.Shelf, rows map[uuid.UUID]*ent.Pr
 		}
 	}
 	return products, bundles
+}
+
+// Concerns says whether a sale may make something cheaper of some items, which come down to these products.
+func (b *Board) Concerns(sale *ent.FlashSale, items []uuid.UUID, products map[uuid.UUID]*ent.Product) bool {
+	for _, row := range products {
+		if Covers(sale.Scope, row) {
+			return true
+		}
+	}
+	if len(sale.Scope.Bundles) == 0 {
+		return false
+	}
+	found := false
+	for _, id := range items {
+		if row := b.Bundles[id]; row != nil {
+			b.walk(row, func(at *ent.Bundle) { found = found || slices.Contains(sale.Scope.Bundles, at.ID) })
+		}
+	}
+	return found
 }
 
 // Covers says whether a scope names a product: by its id, or by one of its tags or categories.

@@ -35,7 +35,7 @@ func Stocks(ctx context.Context, client *ent.Client, rounds []Round) (map[Round]
 // LockStocks is Stocks for a transaction that is about to take units: of those windows nobody else takes any until it
 // ends. A limit is how many units there are; windows without one are not locked, since how many are taken decides nothing:
 // of these, only those are found that were closed for good when they had one. The locks are taken in the order of offers and
-// windows, as everywhere, after those of shoppers.
+// windows, as everywhere, after those of shoppers. Windows with a limit that are not found are there after BeginStocks.
 func LockStocks(ctx context.Context, tx *ent.Tx, limits map[Round]*int64) (map[Round]*ent.OfferStock, error) {
 	var limited, others []Round
 	for _, round := range sortedRounds(limits) {
@@ -45,36 +45,40 @@ func LockStocks(ctx context.Context, tx *ent.Tx, limits map[Round]*int64) (map[R
 			others = append(others, round)
 		}
 	}
-	closed, err := stocks(ctx, tx.Client(), others, offerstock.Closed(true))
-	if err != nil || len(limited) == 0 {
-		return closed, err
-	}
-	there, err := lockStocks(ctx, tx, limited, limits)
+	found, err := stocks(ctx, tx.Client(), limited, db.Lock)
 	if err != nil {
 		return nil, err
 	}
-	maps.Copy(there, closed)
-	return there, nil
+	closed, err := stocks(ctx, tx.Client(), others, offerstock.Closed(true))
+	maps.Copy(found, closed)
+	return found, err
 }
 
-func lockStocks(ctx context.Context, tx *ent.Tx, limited []Round, limits map[Round]*int64) (map[Round]*ent.OfferStock, error) {
-	there, err := stocks(ctx, tx.Client(), limited, db.Lock)
-	if err != nil || len(there) == len(limited) {
-		return there, err
-	}
-	// The first to take of a window makes its row. Whoever comes second waits for the first here.
+// BeginStocks locks those windows with a limit that LockStocks has not found, because nobody has taken any of them yet. The
+// first to do so makes the row, and whoever comes second waits for the first here.
+func BeginStocks(ctx context.Context, tx *ent.Tx, limits map[Round]*int64, found map[Round]*ent.OfferStock) error {
+	var limited []Round
 	var missing []*ent.OfferStockCreate
-	for _, round := range limited {
-		if there[round] == nil {
+	for _, round := range sortedRounds(limits) {
+		if limits[round] == nil {
+			continue
+		}
+		limited = append(limited, round)
+		if found[round] == nil {
 			missing = append(missing, tx.OfferStock.Create().
 				SetID(id.New()).SetOfferID(round.Offer).SetRound(round.Round).SetMost(*limits[round]))
 		}
 	}
-	err = tx.OfferStock.CreateBulk(missing...).OnConflictColumns(offerstock.FieldOfferID, offerstock.FieldRound).DoNothing().Exec(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("begin to count what is taken of offers: %w", err)
+	if len(missing) == 0 {
+		return nil
 	}
-	return stocks(ctx, tx.Client(), limited, db.Lock)
+	err := tx.OfferStock.CreateBulk(missing...).OnConflictColumns(offerstock.FieldOfferID, offerstock.FieldRound).DoNothing().Exec(ctx)
+	if err != nil {
+		return fmt.Errorf("begin to count what is taken of offers: %w", err)
+	}
+	there, err := stocks(ctx, tx.Client(), limited, db.Lock)
+	maps.Copy(found, there)
+	return err
 }
 
 func stocks(

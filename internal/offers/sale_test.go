@@ -493,8 +493,12 @@ func TestFlashSaleStock(t *testing.T) {
 			s, row, restock := begin(t, func(in *offers.CreateFlashSale) { in.EndsAt, in.Recurrence = nil, weekly("daily 11:00-13:00 UTC") })
 			restock(new(int64(6))) // before its row is made
 			s.inTx(t, func(ctx context.Context, tx *ent.Tx) error {
-				_, err := offers.LockStocks(ctx, tx, map[offers.Round]*int64{{Offer: row.ID, Round: 20261224}: new(int64(6))})
-				return err
+				limits := map[offers.Round]*int64{{Offer: row.ID, Round: 20261224}: new(int64(6))}
+				found, err := offers.LockStocks(ctx, tx, limits)
+				if err != nil {
+					return err
+				}
+				return offers.BeginStocks(ctx, tx, limits, found)
 			})
 			s.take(t, row.ID, 20261224, 6)
 			s.set(*after(2 * time.Hour)) // it is over

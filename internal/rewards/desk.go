@@ -85,14 +85,28 @@ type Seating struct {
 	Spending, Refunding []uuid.UUID
 }
 
-// OpenDesk reads what it takes. The caller holds the shoppers' locks when it will write.
-func OpenDesk(ctx context.Context, client *ent.Client, s Seating) (*Desk, error) {
-	d := &Desk{book: s.Book, rules: s.Rules, revision: s.Revision, now: s.Now, seats: make(map[uuid.UUID]*seat, len(s.Shoppers))}
-	rows, err := client.RewardStanding.Query().Where(db.AnyOf(rewardstanding.FieldShopperID, s.Shoppers)).All(ctx)
+// Standings reads where some shoppers stand. Those who have bought nothing yet stand nowhere.
+func Standings(ctx context.Context, client *ent.Client, shoppers ...uuid.UUID) ([]*ent.RewardStanding, error) {
+	rows, err := client.RewardStanding.Query().Where(db.AnyOf(rewardstanding.FieldShopperID, shoppers)).All(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("read standings: %w", err)
 	}
-	for _, row := range rows {
+	return rows, nil
+}
+
+// OpenDesk reads what it takes. The caller holds the shoppers' locks when it will write.
+func OpenDesk(ctx context.Context, client *ent.Client, s Seating) (*Desk, error) {
+	rows, err := Standings(ctx, client, s.Shoppers...)
+	if err != nil {
+		return nil, err
+	}
+	return Seat(ctx, client, s, rows)
+}
+
+// Seat is OpenDesk for who has read already where the shoppers stand.
+func Seat(ctx context.Context, client *ent.Client, s Seating, standings []*ent.RewardStanding) (*Desk, error) {
+	d := &Desk{book: s.Book, rules: s.Rules, revision: s.Revision, now: s.Now, seats: make(map[uuid.UUID]*seat, len(s.Shoppers))}
+	for _, row := range standings {
 		d.sit(row)
 	}
 	var telling, opening []uuid.UUID

@@ -36,7 +36,7 @@ var entryRows = db.NewRows(rewardentry.Table,
 	db.Int(rewardentry.FieldExpired, func(e *ent.RewardEntry) money.Amount { return e.Expired }),
 	db.Int(rewardentry.FieldRevoked, func(e *ent.RewardEntry) money.Amount { return e.Revoked }),
 	db.NullUUID(rewardentry.FieldRefundedBy, func(e *ent.RewardEntry) *uuid.UUID { return e.RefundedBy }),
-	db.Time(rewardentry.FieldCreatedAt, func(e *ent.RewardEntry) time.Time { return e.CreatedAt }),
+	db.SameTime(rewardentry.FieldCreatedAt, func(e *ent.RewardEntry) time.Time { return e.CreatedAt }),
 )
 
 var achievementRows = db.NewRows(achievement.Table,

@@ -99,11 +99,20 @@ type Book struct {
 // Load opens the book of some shoppers. The caller holds their locks (identity.Lock) when it will write, and gives the
 // instant that all transfers will bear.
 func Load(ctx context.Context, client *ent.Client, at time.Time, shoppers ...uuid.UUID) (*Book, error) {
+	rows, err := Accounts(ctx, client, shoppers...)
+	if err != nil {
+		return nil, err
+	}
+	return NewBook(at, rows...), nil
+}
+
+// Accounts are all that some shoppers have, for who has no instant yet to open a book with.
+func Accounts(ctx context.Context, client *ent.Client, shoppers ...uuid.UUID) ([]*ent.Account, error) {
 	rows, err := client.Account.Query().Where(db.AnyOf(account.FieldShopperID, shoppers)).All(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("load accounts: %w", err)
 	}
-	return NewBook(at, rows...), nil
+	return rows, nil
 }
 
 // NewBook opens a book with these accounts of shoppers, which are the book's from now on.
@@ -304,5 +313,5 @@ var transferRows = db.NewRows(transfer.Table,
 	db.Text(transfer.FieldReference, func(t *ent.Transfer) string { return t.Reference }),
 	db.Text(transfer.FieldReason, func(t *ent.Transfer) string { return t.Reason }),
 	db.Text(transfer.FieldActor, func(t *ent.Transfer) string { return t.Actor }),
-	db.Time(transfer.FieldCreatedAt, func(t *ent.Transfer) time.Time { return t.CreatedAt }),
+	db.SameTime(transfer.FieldCreatedAt, func(t *ent.Transfer) time.Time { return t.CreatedAt }),
 )
