@@ -284,7 +284,7 @@ func TestFloodIsBounded(t *testing.T) {
 			`farthing_operations_executing{operation="query"}`: executing,
 			`farthing_operations_waiting{operation="query"}`:   16 * executing,
 			"go_goroutines":                before["go_goroutines"] + connections*perConnection + executing*perQuery,
-			"go_memstats_heap_inuse_bytes": 128 << 20, // garbage included
+			"go_memstats_heap_inuse_bytes": 192 << 20, // garbage and the ballast included
 		} {
 			if most[name] > bound {
 				t.Errorf("%s was %.0f, want at most %.0f", name, most[name], bound)
