@@ -197,21 +197,31 @@ func rewards(ctx context.Context, c *comparison) error {
 		return err
 	}
 	defer free.stop()
-	var ratio figures
-	for round := range c.rounds {
-		c.say("round %d, load %s: without rules, then with all", round+1, machineLoad())
-		without, err := free.bench(ctx, "checkout", "--without-rules")
-		if err != nil {
-			return err
-		}
-		with, err := ruled.bench(ctx, "checkout")
-		if err != nil {
-			return err
-		}
-		ratio = append(ratio, with.PerSecond/without.PerSecond)
+	ratio, err := c.turns("without rules, then with all",
+		func() (load.Result, error) { return free.bench(ctx, "checkout", "--without-rules") },
+		func() (load.Result, error) { return ruled.bench(ctx, "checkout") })
+	if err != nil {
+		return err
 	}
 	c.conclude("checkouts with all rules to checkouts without any", ratio, "at least 0.8")
 	return nil
+}
+
+// turns runs two loads by turns, and gives the rate of the second to that of the first in each round.
+func (c *comparison) turns(what string, first, second func() (load.Result, error)) (ratio figures, err error) {
+	for round := range c.rounds {
+		c.say("round %d, load %s: %s", round+1, machineLoad(), what)
+		a, err := first()
+		if err != nil {
+			return nil, err
+		}
+		b, err := second()
+		if err != nil {
+			return nil, err
+		}
+		ratio = append(ratio, b.PerSecond/a.PerSecond)
+	}
+	return ratio, nil
 }
 
 // mix runs the mixed scenario.
@@ -246,18 +256,11 @@ func sqlite(ctx context.Context, c *comparison) error {
 		return err
 	}
 	defer small.stop()
-	var ratio figures
-	for round := range c.rounds {
-		c.say("round %d, load %s: PostgreSQL, then SQLite", round+1, machineLoad())
-		p, err := large.bench(ctx, "checkout")
-		if err != nil {
-			return err
-		}
-		l, err := small.bench(ctx, "checkout")
-		if err != nil {
-			return err
-		}
-		ratio = append(ratio, l.PerSecond/p.PerSecond)
+	ratio, err := c.turns("PostgreSQL, then SQLite",
+		func() (load.Result, error) { return large.bench(ctx, "checkout") },
+		func() (load.Result, error) { return small.bench(ctx, "checkout") })
+	if err != nil {
+		return err
 	}
 	c.conclude("checkouts on SQLite to checkouts on PostgreSQL", ratio, "at least 0.5")
 	return nil

@@ -18,6 +18,7 @@ import (
 	"farthing/internal/db"
 	"farthing/internal/db/dbtest"
 	"farthing/internal/fault"
+	"farthing/internal/money"
 	"farthing/internal/offers"
 	"farthing/internal/pricing"
 )
@@ -144,6 +145,44 @@ func TestABundleWithinThatIsArchived(t *testing.T) {
 		_, err = s.Checkout(ctx, order("inner", "0.50", one(inner.ID)))
 		wantRefusals(t, err, "NOT_AVAILABLE items.0.id")
 		s.buy(ctx, t, order("outer", "3.00", one(outer.ID)))
+		prove(t, d)
+	})
+}
+
+// A sale of a bundle counts its units for those who buy it within another one, too.
+func TestASaleOfABundleWithin(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		s := open(t, d)
+		a, b, c := s.durable(t, "A", "1.00 USD"), s.durable(t, "B", "1.00 USD"), s.durable(t, "C", "2.00 USD")
+		inner := s.bundle(t, bundle.KindFIXED, []*ent.Product{a, b}, func(in *offers.CreateBundle) { in.Prices = priceList([]string{"1.00 USD"}) })
+		outer := s.bundle(t, bundle.KindPERCENTAGE, []*ent.Product{c}, func(in *offers.CreateBundle) {
+			in.Components = append(in.Components, offers.Component{BundleID: inner.ID, Quantity: 1})
+			in.PercentOff = new(offers.Percent(1000))
+		})
+		total := func(who context.Context) money.Amount {
+			t.Helper()
+			_, err := s.Checkout(who, order("look", "0", one(outer.ID)))
+			q, ok := the(t, err).Data.(*Quote)
+			if !ok {
+				t.Fatalf("the price is told as %v", err)
+			}
+			return q.Total
+		}
+		sam, ann := s.rich(t, "sam", "10", "USD"), s.rich(t, "ann", "10", "USD")
+		usual := total(sam)
+		s.sale(t, a, "0.40 USD", func(in *offers.CreateFlashSale) {
+			in.Scope = schema.Scope{Bundles: []uuid.UUID{inner.ID}}
+			in.Stock = new(int64(1))
+		})
+		reduced := total(sam)
+		if reduced >= usual {
+			t.Fatalf("it costs %v in the sale, and %v without", reduced, usual)
+		}
+		s.buy(sam, t, order("1", reduced.String(), one(outer.ID)))
+		if got := total(ann); got != usual {
+			t.Errorf("when the sale is sold out it costs %v, want %v", got, usual)
+		}
 		prove(t, d)
 	})
 }

@@ -52,7 +52,8 @@ type DB struct {
 //   - pool_max_conns=20: the most connections this process opens (our own parameter; the server never sees it), from 3 on.
 //     Two fifths are for reads, two fifths for transactions, and one fifth for reads that are Ahead.
 //   - plan_cache_mode=force_generic_plan, enable_seqscan=off and jit=off where transactions write, and statements that are
-//     repeated are prepared there: prepared_statements=off leaves that (our own parameter), for a PgBouncer older than 1.21
+//     repeated are prepared there: prepared_statements=off leaves that (our own parameter), for a PgBouncer older than 1.21.
+//     Reads that could go Together then go one by one.
 //
 // A server that keeps silent for 10 seconds longer than statement_timeout is taken for dead; with a statement_timeout
 // of 0, or one given through "options", there is no such limit. TimeZone is always UTC. Behind PgBouncer these

@@ -138,9 +138,14 @@ func (c *preparingConn) prepared(ctx context.Context, query string, args int) (k
 // session), or that reads something else than when it was prepared (a migration). The transaction may simply run again.
 var errStale = errors.New("db: a prepared statement is stale")
 
+// isStale says whether PostgreSQL refused a prepared statement for what it is, and not for what it does.
+func isStale(err error) bool {
+	return pq.As(err, pqerror.InvalidSQLStatementName, pqerror.FeatureNotSupported) != nil
+}
+
 // checked forgets a statement that is stale.
 func (c *preparingConn) checked(query string, err error) error {
-	if pq.As(err, pqerror.InvalidSQLStatementName, pqerror.FeatureNotSupported) == nil {
+	if !isStale(err) {
 		return err
 	}
 	delete(c.kept, query)

@@ -7,14 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"maps"
 	"strconv"
 	"strings"
 	"time"
 
 	entsql "entgo.io/ent/dialect/sql"
 	"github.com/lib/pq"
-	"github.com/lib/pq/pqerror"
 
 	"farthing/ent"
 )
@@ -63,10 +61,10 @@ type joint struct {
 	stop func()
 	// ask hands a statement over and returns when there is an answer; false when there will be none.
 	ask func(statement) bool
-	// asks is the statement that waits for its answer, which is either of these.
+	// asks is the statement that it waits with, and answer what came of the last one.
 	asks   statement
 	answer *answer
-	err    error
+	err    error // of the read, when it has ended
 }
 
 // statement is one for the store.
@@ -88,7 +86,7 @@ func (b *began) turns(joints []*joint, rows *sql.Rows) (waiting []*joint, err er
 	for i, j := range joints {
 		if rows != nil {
 			if i > 0 && !rows.NextResultSet() {
-				return nil, errors.Join(rows.Err(), errors.New("db: a statement among others was not answered"))
+				return nil, errors.Join(errors.New("db: a statement among others was not answered"), rows.Err())
 			}
 			j.answer = &answer{Rows: rows}
 		}
@@ -262,7 +260,7 @@ func (c *preparingConn) named(ctx context.Context, text string) (string, error) 
 		return name, nil
 	}
 	if len(c.names) >= maxPrepared {
-		for text, name := range maps.All(c.names) {
+		for text, name := range c.names {
 			delete(c.names, text)
 			if _, err := c.wholeConn.ExecContext(ctx, "DEALLOCATE "+name, nil); err != nil {
 				return "", c.checkedTogether(err)
@@ -281,7 +279,7 @@ func (c *preparingConn) named(ctx context.Context, text string) (string, error) 
 
 // checkedTogether forgets all statements when one of them is stale: it is not told which.
 func (c *preparingConn) checkedTogether(err error) error {
-	if pq.As(err, pqerror.InvalidSQLStatementName, pqerror.FeatureNotSupported) == nil {
+	if !isStale(err) {
 		return err
 	}
 	clear(c.names)
